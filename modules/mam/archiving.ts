@@ -10,6 +10,7 @@ import {
   type Module,
   type Node,
   NS,
+  type Retraction,
   type Stanza,
   type StanzaEvent,
   serialize,
@@ -21,6 +22,7 @@ import { isEncrypted, isInvitation, isWorthKeeping } from './content.ts';
 import type { Preferences } from './preferences.ts';
 import { PrivateCopies } from './private_copies.ts';
 import type { Resent } from './resent.ts';
+import { type Retractions, tombstoneBy } from './retractions.ts';
 import { type ArchivedRow, type Bookkeeping, MessageRows, PendingRow } from './rows.ts';
 
 declare module 'enjamb/api' {
@@ -40,6 +42,7 @@ interface Parts {
   readonly archive: ArchiveStore;
   readonly preferences: Preferences;
   readonly resent: Resent;
+  readonly retractions: Retractions;
   /** Namespaces of elements that are not stored. */
   readonly omitted: ReadonlySet<string>;
 }
@@ -65,6 +68,7 @@ export class Archiving {
     module.hook('user-delete', ({ user }) => this.#copies.forget(user));
     this.#books = {
       module,
+      archive: parts.archive,
       stored: module.metric.counter('archive_rows', 'Messages stored in the archives of users'),
       lost: module.metric.counter('archive_lost', 'Messages that could not be stored in an archive'),
     };
@@ -135,37 +139,67 @@ export class Archiving {
   }
 
   /** XEP-0045 §7.5: of an occupant of a room. */
-  #isPrivateMessage({ stanza, from, to }: StanzaEvent): boolean {
-    if (from.resource === undefined || to.resource === undefined) return false;
-    const x = stanza.getChild('x', NS.MUC_USER);
-    if (x) return !isInvitation(x);
-    return this.#module.host.sessions.get(to)?.state.mucJoins?.has(from.bare) === true;
+  #isPrivateMessage(event: StanzaEvent): boolean {
+    const isForClient = event.to.resource !== undefined;
+    return isForClient && this.#isWithOccupant(event, { peer: event.from, direction: 'received' });
   }
 
-  /** Prepares the row of one user, unless the message is not archived for it. */
+  /** Whether the other party is an occupant of a room: the message says so, or the client is there. */
+  #isWithOccupant(
+    { stanza, from, to }: StanzaEvent,
+    { peer, direction }: Pick<Entry, 'peer' | 'direction'>,
+  ): boolean {
+    if (peer.resource === undefined) return false;
+    const x = stanza.getChild('x', NS.MUC_USER);
+    if (x) return !isInvitation(x);
+    const client = this.#module.host.sessions.get(direction === 'sent' ? from : to);
+    return client?.state.mucJoins?.has(peer.bare) === true;
+  }
+
+  /** Prepares the row of one user, unless the message is not archived for it, and carries out a retraction. */
   #archive(event: StanzaEvent, entry: Entry): PendingRow | undefined {
-    const { user, peer, direction } = entry;
-    const { stanza } = event;
-    const kept = this.#keptOf(stanza);
-    if (!this.#isArchived(stanza, kept, entry)) return undefined;
-    const { archive } = this.#parts;
-    const sent = direction === 'sent' ? ARCHIVE_FLAGS.sent : 0;
-    const encrypted = isEncrypted(stanza.children) ? ARCHIVE_FLAGS.encrypted : 0;
-    const rows = rowsOf(event);
-    const row = new PendingRow(archive, user, {
-      with: peer.bare,
-      xml: textOf(stanza, kept, event.to),
-      flags: sent | encrypted,
-      ...(rows.unlessSent ? { unlessSent: rows.unlessSent } : {}),
-    });
-    rows.add(row, event, this.#books);
+    const { user, peer } = entry;
+    const kept = this.#keptOf(event.stanza);
+    if (!this.#isStorable(event.stanza, kept, entry)) return undefined;
+    const row = this.#parts.preferences.allow(user, peer) ? this.#rowOf(event, kept, entry) : undefined;
+    const retraction = this.#retractionOf(event, entry, row);
+    if (row || retraction) rowsOf(event).add({ user, row, retraction, books: this.#books }, event);
     return row;
   }
 
-  #isArchived(stanza: Stanza, kept: readonly Node[], { user, peer, direction }: Entry): boolean {
+  #rowOf(event: StanzaEvent, kept: Node[], { user, peer, direction }: Entry): PendingRow {
+    const { stanza, to } = event;
+    const sent = direction === 'sent' ? ARCHIVE_FLAGS.sent : 0;
+    const encrypted = isEncrypted(stanza.children) ? ARCHIVE_FLAGS.encrypted : 0;
+    const unlessSent =
+      event.notes.archive instanceof MessageRows ? event.notes.archive.unlessSent : undefined;
+    return new PendingRow(this.#parts.archive, user, {
+      with: peer.bare,
+      xml: textOf(stanza, kept, to),
+      flags: sent | encrypted,
+      ...(unlessSent ? { unlessSent } : {}),
+    });
+  }
+
+  /** XEP-0424 §6: "only be processed when both […] are received from the same bare-JID", in a room from the same occupant. */
+  #retractionOf(event: StanzaEvent, entry: Entry, row: PendingRow | undefined): Retraction | undefined {
+    const { stanza, from } = event;
+    const { user, peer, direction } = entry;
+    const messageId = this.#parts.retractions.read(from, direction, stanza);
+    if (messageId === undefined) return undefined;
+    return {
+      with: peer.bare,
+      isSent: direction === 'sent',
+      messageId,
+      by: tombstoneBy(stanza, row ?? this.#parts.archive.nextId(user)),
+      ...(this.#isWithOccupant(event, entry) ? { occupant: peer.toString() } : {}),
+    };
+  }
+
+  /** By its content, whatever the user prefers. */
+  #isStorable(stanza: Stanza, kept: readonly Node[], { user, direction }: Entry): boolean {
     const answer = this.#module.ask('archive-should-store', { user, stanza, direction });
-    const isArchived = answer ?? (stanza.attrs.type === 'error' || isWorthKeeping(stanza, kept));
-    return isArchived && this.#parts.preferences.allow(user, peer);
+    return answer ?? (stanza.attrs.type === 'error' || isWorthKeeping(stanza, kept));
   }
 
   /** The children that are stored: the same list if it is all of them, so that their text is shared. */

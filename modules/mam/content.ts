@@ -19,7 +19,7 @@ const ENCRYPTED: Readonly<Record<string, Names>> = {
 
 const ARCHIVED: Readonly<Record<string, Names>> = {
   ...ENCRYPTED,
-  'urn:xmpp:message-retract:1': ['retract'], // XEP-0424
+  [NS.RETRACT]: ['retract'], // XEP-0424
   'urn:xmpp:reactions:0': ['reactions'], // XEP-0444
   'urn:xmpp:message-correct:0': ['replace'], // XEP-0308
   'urn:xmpp:receipts': ['received'], // XEP-0184

@@ -6,9 +6,10 @@ import { expireHourly, offerToKeepLess } from './keeping.ts';
 import { type Policy, type Preference, Preferences } from './preferences.ts';
 import { answerQueries } from './queries.ts';
 import { Resent } from './resent.ts';
+import { Retractions } from './retractions.ts';
 
-/** XEP-0359 §4. */
-const FEATURES = [NS.STANZA_ID];
+/** XEP-0359 §4, XEP-0424 §2, §5. */
+const FEATURES = [NS.STANZA_ID, NS.RETRACT, `${NS.RETRACT}#tombstone`];
 
 export default defineModule({
   name: 'mam',
@@ -18,6 +19,7 @@ export default defineModule({
     'XEP-0313 1.1.3',
     'XEP-0334 1.0.0',
     'XEP-0359 0.7.0',
+    'XEP-0424 0.4.2',
     'XEP-0431 0.2.0',
     'XEP-0441 0.2.0',
   ],
@@ -63,7 +65,13 @@ export default defineModule({
     const table = await module.store.table<Preference>('archive_prefs');
     const preferences = new Preferences(module, table, policyOf(options.default_archive_policy));
     const omitted = new Set(options.dont_archive_namespaces);
-    const archiving = new Archiving(module, { archive, preferences, resent: new Resent(module), omitted });
+    const archiving = new Archiving(module, {
+      archive,
+      preferences,
+      resent: new Resent(module),
+      retractions: new Retractions(module),
+      omitted,
+    });
     for (const target of ['full', 'bare', 'host', 'self'] as const)
       module.hook(`pre-message/${target}`, (event) => archiving.sent(event), 'rewrite');
     for (const target of ['full', 'bare'] as const)
@@ -72,6 +80,7 @@ export default defineModule({
       if (sessions.length === 0) archiving.kept(event);
     });
     for (const feature of FEATURES) module.provide('disco-account-feature', feature);
+    module.provide('disco-feature', NS.RETRACT);
     const limits = { keepMs: options.archive_expires_after, maxBytes: options.archive_max_size };
     expireHourly(module, archive, limits);
     offerToKeepLess(module, archive, limits);

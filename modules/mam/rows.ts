@@ -9,14 +9,20 @@ import {
   type ArchivePosition,
   type ArchiveStore,
   type Counter,
+  type Event,
   type Module,
   type NewArchiveRow,
+  type Retraction,
   refusalFor,
   StanzaError,
   type StanzaEvent,
 } from 'enjamb/api';
 
 declare module 'enjamb/api' {
+  interface Events {
+    /** A retraction was carried out in the archive of a user: a message may not wait any more. */
+    'archive-retracted': Event<{ readonly user: string }>;
+  }
   interface StanzaNotes {
     /** Present if the message is archived. Owned by mam. */
     archive?: ArchiveNotes;
@@ -35,6 +41,16 @@ export interface ArchivedRow extends ArchivePosition {
   flags: number;
   /** The row has been given to the archive, so its flags must be changed there. */
   readonly isStored: boolean;
+}
+
+/** What a message changes in the archive of one user. */
+interface Change {
+  readonly user: string;
+  /** Absent if the user does not want it archived. */
+  readonly row?: PendingRow | undefined;
+  readonly retraction?: Retraction | undefined;
+  /** Of the user's host. */
+  readonly books: Bookkeeping;
 }
 
 /** A row that is stored when the tick ends. */
@@ -84,6 +100,7 @@ const MAX_BATCH_LENGTH = 256 * 1024;
 /** What the rows of one host share. */
 export interface Bookkeeping {
   readonly module: Module;
+  readonly archive: ArchiveStore;
   readonly stored: Counter;
   readonly lost: Counter;
 }
@@ -96,34 +113,45 @@ export class MessageRows implements ArchiveNotes {
   unlessSent: NewArchiveRow['unlessSent'];
   /** Refuses the message. Set if the recipient's archive is all that has it. */
   refuse: ((error: StanzaError) => void) | undefined;
-  #pending: PendingRow[] = [];
+  #pending: Change[] = [];
 
-  /** Stores the row when the tick ends. The stanza counts as handled once it is committed (XEP-0198 §4). */
-  add(row: PendingRow, event: StanzaEvent, books: Bookkeeping): void {
-    this.#pending.push(row);
+  /** Makes the change when the tick ends. The stanza counts as handled once it is committed (XEP-0198 §4). */
+  add(change: Change, event: StanzaEvent): void {
+    this.#pending.push(change);
     if (this.#pending.length > 1) return;
-    event.waitUntil(Promise.resolve().then(() => this.#store(books)));
+    event.waitUntil(Promise.resolve().then(() => this.#store()));
   }
 
-  #store(books: Bookkeeping): Promise<unknown> {
-    const rows = this.#pending;
+  #store(): Promise<unknown> {
+    const changes = this.#pending;
     this.#pending = [];
-    const length = rows.reduce((sum, row) => sum + row.length, 0);
-    if (length <= MAX_BATCH_LENGTH) return this.#storeTogether(rows, books);
-    return Promise.all(rows.map((row) => this.#storeTogether([row], books)));
+    const length = changes.reduce((sum, { row }) => sum + (row?.length ?? 0), 0);
+    if (length <= MAX_BATCH_LENGTH) return this.#storeTogether(changes);
+    return Promise.all(changes.map((change) => this.#storeTogether([change])));
   }
 
-  async #storeTogether(rows: readonly PendingRow[], { module, stored, lost }: Bookkeeping): Promise<void> {
-    const [first, second] = rows;
+  async #storeTogether(changes: readonly Change[]): Promise<void> {
+    const { module, stored, lost } = changes[0]!.books;
+    const rows = changes.flatMap(({ row }) => row ?? []);
+    const retractions = changes.filter(({ retraction }) => retraction);
     try {
-      if (second) await module.store.batch(() => rows.forEach((row) => void row.store()));
-      else await first?.store();
+      if (changes.length + retractions.length === 1) await rows[0]?.store();
+      else await module.store.batch(() => writeAll(changes));
       stored.add(rows.length);
+      for (const { user, books } of retractions) books.module.notify('archive-retracted', { user });
     } catch (error) {
       lost.add(rows.length);
       module.report(error, { lost: rows.length });
       if (rows.some((row) => row === this.received)) this.refuse?.(retryable(error));
     }
+  }
+}
+
+/** Belongs into a batch: no archive has a retraction without the tombstone, or the tombstone without it (XEP-0424 §5). */
+function writeAll(changes: readonly Change[]): void {
+  for (const { user, row, retraction, books } of changes) {
+    if (retraction) void books.archive.retract(user, retraction);
+    void row?.store();
   }
 }
 

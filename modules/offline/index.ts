@@ -54,6 +54,7 @@ export default defineModule({
         module.spawn(kept.deliver(session));
     });
     module.hook('resource-unbind', ({ session }) => kept.ended(session));
+    module.hook('archive-retracted', ({ user }) => kept.retracted(user));
     module.hook('smacks-return', ({ onTaken, text }) => kept.returned(onTaken, text));
     module.hook('user-delete', ({ user }) => {
       kept.forget(user);

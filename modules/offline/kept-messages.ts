@@ -147,7 +147,8 @@ export class KeptMessages {
   /** Returns false when the client takes no more messages. */
   #sendRow(session: C2SSession, user: string, row: ArchiveRow): boolean {
     if (this.#state.sent.get(user)?.has(row.id)) return true;
-    const message = this.#hasAsked(session, row) ? undefined : this.#read(user, row);
+    const isOver = isTombstone(row) || this.#hasAsked(session, row);
+    const message = isOver ? undefined : this.#read(user, row);
     if (message) return this.#send(session, { user, row }, message);
     this.taken({ user, row });
     return true;
@@ -166,6 +167,11 @@ export class KeptMessages {
     this.#state.unfinished.delete(user);
     const [other] = this.#parts.recipients(user);
     if (other) this.#module.spawn(this.deliver(other));
+  }
+
+  /** A message may not wait any more. */
+  retracted(user: string): void {
+    this.#usage.delete(user);
   }
 
   /** Forgets an account that was deleted. The server removes its stored messages. */
@@ -294,6 +300,11 @@ function onTaken(state: OfflineState, copy: Copy): () => void {
   const taken = () => state.current?.taken(copy);
   state.copies.set(taken, { user: copy.user, row: { id: copy.row.id, flags: copy.row.flags } });
   return taken;
+}
+
+/** Its author retracted the message while a session had it, which has ended. */
+function isTombstone({ flags }: ArchiveRow): boolean {
+  return (flags & ARCHIVE_FLAGS.tombstone) !== 0;
 }
 
 function bareOf(address: string): string {

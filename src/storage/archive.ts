@@ -126,7 +126,10 @@ export interface Retraction {
   readonly with: string;
   /** Whether the owner was the author. */
   readonly isSent: boolean;
-  /** The `id` or `origin-id` of the message. The newest such message counts, of at most 10,000 or 16 MiB. */
+  /**
+   * The `id` or `origin-id` of the message. The newest such message counts, of at most 10,000 or 16 MiB, and not beyond 100
+   * rows that have the id elsewhere.
+   */
   readonly messageId: string;
   /** Its `from` must be this occupant of a room; absent: any resource. */
   readonly occupant?: string;

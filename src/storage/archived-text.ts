@@ -3,11 +3,12 @@
 import { NS, parseElement, xml } from '../xml/index.ts';
 import type { Retraction } from './archive.ts';
 
-const RETRACTION = 'urn:xmpp:message-retract:1';
+/** Texts that name one of the ids, but are not the message; more of them end the search. A client's ids are in few. */
+const MAX_PARSED = 100;
 
 /**
  * The first message that has one of these ids as its `id` or its `origin-id` (XEP-0359 §3.2). Reads rows until their texts
- * have more than `maxLength` characters together.
+ * have more than `maxLength` characters together, or 100 of them name an id elsewhere.
  */
 export function findMessage<R extends { readonly xml: string }>(
   rows: Iterable<R>,
@@ -15,12 +16,14 @@ export function findMessage<R extends { readonly xml: string }>(
   maxLength: number,
 ): R | undefined {
   const attributes = ids.map((id) => ` id='${attributeText(id)}'`);
-  let length = 0;
+  let [length, parsed] = [0, 0];
   for (const row of rows) {
-    const isCandidate = attributes.some((attribute) => row.xml.includes(attribute)); // Parses few rows of many.
-    if (isCandidate && hasMessageId(row.xml, ids)) return row;
+    if (attributes.some((attribute) => row.xml.includes(attribute))) {
+      if (hasMessageId(row.xml, ids)) return row;
+      parsed += 1;
+    }
     length += row.xml.length;
-    if (length > maxLength) return undefined;
+    if (length > maxLength || parsed >= MAX_PARSED) return undefined;
   }
   return undefined;
 }
@@ -62,10 +65,10 @@ export function tombstoneOf(
   const message = parseElement(text);
   const { from, to, type, id } = message.attrs;
   if (occupant !== undefined && occupant !== from && occupant !== to) return undefined;
-  if (message.getChild('retract', RETRACTION) || message.getChild('retracted', RETRACTION)) return undefined;
+  if (message.getChild('retract', NS.RETRACT) || message.getChild('retracted', NS.RETRACT)) return undefined;
   const stamp = new Date(by.at).toISOString();
   const children = [
-    xml('retracted', { xmlns: RETRACTION, id: by.id, stamp }),
+    xml('retracted', { xmlns: NS.RETRACT, id: by.id, stamp }),
     message.getChild('occupant-id', NS.OCCUPANT_ID),
   ];
   return xml('message', { xmlns: rootNamespace(text), from, to, type, id }, ...children).toString();

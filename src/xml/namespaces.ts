@@ -51,6 +51,7 @@ export const NS = {
   FORWARD: 'urn:xmpp:forward:0',
   FULLTEXT: 'urn:xmpp:fulltext:0',
   STANZA_ID: 'urn:xmpp:sid:0',
+  RETRACT: 'urn:xmpp:message-retract:1',
   OCCUPANT_ID: 'urn:xmpp:occupant-id:0',
   HATS: 'urn:xmpp:hats:0',
   MUC_REQUEST: 'http://jabber.org/protocol/muc#request',

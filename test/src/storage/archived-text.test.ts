@@ -43,6 +43,15 @@ test('XEP-0359 §3.2: a message is known by its id or its origin-id, not by thos
   assert.equal(isFound('<message/>', ['undefined']), false);
 });
 
+test('100 texts that name the id elsewhere end the search, since each has to be parsed', () => {
+  const decoy = { xml: "<message id='z'><x xmlns='y' id='a'/></message>" };
+  const sought = { xml: "<message id='a'/>" };
+  const found = (decoys: number) =>
+    findMessage([...Array.from({ length: decoys }, () => decoy), sought], ['a'], 1_000_000);
+  assert.equal(found(99), sought);
+  assert.equal(found(100), undefined);
+});
+
 test('a party is the whole address in from or to', () => {
   const text =
     "<message from='romeo@montague.lit/it&apos;s' to='juliet@capulet.lit'><body>nurse@capulet.lit</body></message>";

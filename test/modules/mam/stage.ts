@@ -6,7 +6,6 @@ import { parseElement } from '../../../src/xml/copy.ts';
 import type { Element } from '../../../src/xml/element.ts';
 import { Jid } from '../../../src/xml/jid.ts';
 import type { ScriptedClient } from '../../support/client.ts';
-import { settled } from '../../support/contacts.ts';
 import { startServer, type TestServer, type TestServerOptions } from '../../support/server.ts';
 import { archiveOf } from '../../support/waiting.ts';
 
@@ -54,14 +53,16 @@ ${hosts}`,
 
 /** Everything that these clients have sent is done and on disk. What they have received is taken away. */
 export async function done({ server }: Pick<Stage, 'server'>, ...clients: ScriptedClient[]): Promise<void> {
-  for (const client of clients) {
-    const id = `done-${++count}`;
-    const domain = client.jid.split('@')[1]!.split('/')[0];
-    client.send(`<iq type='get' id='${id}' to='${domain}'><query xmlns='urn:enjamb:test:done'/></iq>`);
-    await client.skipUntil(({ attrs }) => attrs.id === id);
-  }
+  for (const client of clients) await answered(client);
   await server.server.router.work.idle();
-  if (clients.length > 0) await settled(...clients);
+  for (const client of clients) await answered(client); // Errors may have come late.
+}
+
+async function answered(client: ScriptedClient): Promise<void> {
+  const id = `done-${++count}`;
+  const domain = client.jid.split('@')[1]!.split('/')[0];
+  client.send(`<iq type='get' id='${id}' to='${domain}'><query xmlns='urn:enjamb:test:done'/></iq>`);
+  await client.skipUntil(({ attrs }) => attrs.id === id);
 }
 
 /** The visible rows of an account, from the oldest. */

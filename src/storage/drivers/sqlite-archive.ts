@@ -45,6 +45,8 @@ export interface ArchiveAccess {
   index(): void;
   /** Rows of a removed owner are left. */
   sweep(): void;
+  /** Something of rows that were removed or replaced may be left in the files. */
+  sweepLater(): void;
 }
 
 /** Reads archives. Each read sees all earlier writes of its owner. All throw StorageError. */
@@ -122,6 +124,7 @@ export class SqliteArchive implements ArchiveStore {
       byId: by.id,
       byAt: by.at,
     }));
+    this.#storage.sweepLater();
   }
 
   get(owner: string, ids: readonly string[]): Promise<ArchiveRow[]> {
@@ -152,6 +155,7 @@ export class SqliteArchive implements ArchiveStore {
     for (;;) {
       const rows = await this.#write(owner, () => ({ do: 'prune', below, peer, limit }));
       removed += rows;
+      if (rows > 0 || limit === undefined) this.#storage.sweepLater();
       if (limit === undefined || rows < limit) return removed;
     }
   }

@@ -11,6 +11,8 @@ import type { WriteQueue } from './sqlite-queue.ts';
 const RETRY_MS = 30_000;
 /** New rows are indexed together, in few commits. Until then, a search reads them as they are. */
 const INDEX_MS = 10_000;
+/** To write the index anew costs as much as all of its words, so the words of single rows are left in it for this long. */
+const LEFT_MS = 24 * 3_600_000;
 
 export class Housekeeping {
   readonly #queue: WriteQueue;
@@ -21,6 +23,7 @@ export class Housekeeping {
   #isUnswept = false;
   #retry: Timer | undefined;
   #indexing: Timer | undefined;
+  #later: Timer | undefined;
   #isClosed = false;
 
   constructor(queue: WriteQueue, clock: Clock, faults: Faults | undefined) {
@@ -56,6 +59,15 @@ export class Housekeeping {
       });
   }
 
+  /** Single rows were removed or replaced. Within a day, nothing of their texts is in the files. */
+  sweepLater(): void {
+    if (this.#later || this.#isClosed) return;
+    this.#later = this.#clock.after(LEFT_MS, () => {
+      this.#later = undefined;
+      this.sweep();
+    });
+  }
+
   /** There are new rows that can be searched. */
   index(): void {
     if (this.#indexing || this.#isClosed) return;
@@ -69,6 +81,7 @@ export class Housekeeping {
     this.#isClosed = true;
     this.#retry?.cancel();
     this.#indexing?.cancel();
+    this.#later?.cancel();
   }
 
   async #sweepAll(): Promise<void> {

@@ -263,6 +263,11 @@ export class SqliteStorage implements StorageDriver {
     this.#housekeeping.sweep();
   }
 
+  /** For the archives: something of rows that were removed or replaced may be left in the files. */
+  sweepLater(): void {
+    this.#housekeeping.sweepLater();
+  }
+
   /** For the stores: queues a write, or adds it to the batch. @throws what `make` throws, outside of a batch */
   write(make: () => SingleOperation): Promise<number> {
     this.#hasWritten = true;

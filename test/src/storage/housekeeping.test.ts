@@ -123,6 +123,37 @@ test('E2: rows of a removed owner go in parts: a write issued meanwhile does not
   await storage.close();
 });
 
+for (const how of ['retracted', 'deleted'] as const) {
+  test(`R4: within a day, the words of ${how} messages are nowhere in database, log and index`, async () => {
+    const { folder, clock, storage, archive } = await open();
+    const word = (n: number) => `honor${(n * 7919).toString(36)}bilitudinitatibus`;
+    const numbers = Array.from({ length: 1_000 }, (_, n) => n);
+    await storage.batch(() => {
+      for (const n of numbers) {
+        const xml = `<message id='${n}'><body>${word(n)} in a message</body></message>`;
+        void archive.append('romeo', { id: archive.nextId('romeo').id, with: `${n % 2}@x`, xml });
+      }
+    });
+    await clock.advance(10_000);
+    await until(() => isIndexed(folder));
+    const removed = numbers.filter((n) => n % 2 === 1);
+    const retraction = { with: '1@x', isSent: false, by: { id: 'r', at: 0 } };
+    if (how === 'deleted') await archive.prune('romeo', { with: '1@x' });
+    else
+      await storage.batch(() =>
+        removed.forEach((n) => void archive.retract('romeo', { ...retraction, messageId: `${n}` })),
+      );
+    await clock.advance(DAY);
+    await until(() => statSync(join(folder, 'enjamb.sqlite-wal')).size === 0);
+    assert.deepEqual(
+      removed.filter((n) => filesWith(word(n), folder).length > 0),
+      [],
+    );
+    assert.ok(filesWith(word(0), folder).length > 0);
+    await storage.close();
+  });
+}
+
 test('E1: peers that no row has are forgotten with the rows, and are known again when they write', async () => {
   const { folder, storage, archive, fill } = await open();
   await fill('romeo', 1, () => 'one');

@@ -60,10 +60,16 @@ export class ArchiveIds {
 
 /** Gives out positions: in the order of time, and each once, also when the clock goes back. */
 export class Positions {
+  /** All positions below this one are of the past: none is given out any more. */
+  readonly start: number;
   #last: number;
 
-  /** @param last the newest position that was ever given out */
-  constructor(last: number) {
+  /**
+   * @param last the newest position that was ever given out
+   * @param now in ms since 1970
+   */
+  constructor(last: number, now: number) {
+    this.start = Math.max(last, now * POSITIONS_PER_MS);
     this.#last = last;
   }
 

@@ -164,7 +164,10 @@ export interface ArchiveStore {
   append(owner: string, row: NewArchiveRow): Promise<void>;
   /** Stores a row at the end. An earlier one of that name is removed. */
   put(owner: string, row: NamedArchiveRow): Promise<void>;
-  /** Stores a row of the past at the next free position of its millisecond. An earlier one of that name is removed. */
+  /**
+   * Stores a row of the past at the next free position of its millisecond; one of the present at the end. An earlier one of
+   * that name is removed.
+   */
   adopt(owner: string, row: NamedArchiveRow & { readonly at: number }): Promise<void>;
   /** The rows with these ids, hidden or not, from the oldest. Unknown ids are passed over. */
   get(owner: string, ids: readonly string[]): Promise<ArchiveRow[]>;

@@ -14,7 +14,10 @@ export interface StoreOptions {
    * not change such a store, and its table is always in memory.
    */
   readonly shared?: boolean;
-  /** For an archive: its rows are indexed by the words of their bodies. Searches of other archives read all rows. */
+  /**
+   * For an archive: whether its rows are indexed by the words of their bodies. Searches of other archives read all rows.
+   * Absent: it stays as another user of the archive has set it.
+   */
   readonly isSearchable?: boolean;
 }
 

@@ -39,7 +39,7 @@ export class MemoryStorage implements StorageDriver {
 
   constructor(clock: Clock = systemClock) {
     const ids = new ArchiveIds(randomBytes(ID_KEY_BYTES));
-    this.#places = { ids, positions: new Positions(0), now: () => clock.now() };
+    this.#places = { ids, positions: new Positions(0, clock.now()), now: () => clock.now() };
   }
 
   keyval(host: string, name: string, { shared = false }: StoreOptions = {}): KeyvalStore<unknown> {

@@ -93,7 +93,10 @@ export class SqliteArchive implements ArchiveStore {
 
   async adopt(owner: string, row: NamedArchiveRow & { readonly at: number }): Promise<void> {
     const { name, at, with: peer, xml, flags = 0 } = row;
-    await this.#write(owner, () => ({ do: 'enter', name, at, peer, flags, xml }));
+    // Later positions are given out by this server.
+    const isOfPast = (at + 1) * POSITIONS_PER_MS <= this.#storage.places.positions.start;
+    const place = isOfPast ? { at } : { position: this.#nextPosition() };
+    await this.#write(owner, () => ({ do: 'enter', name, ...place, peer, flags, xml }));
   }
 
   async remove(owner: string, ids: readonly string[]): Promise<number> {

@@ -9,7 +9,7 @@ export interface StoreName {
   readonly name: string;
   readonly isShared: boolean;
   /** Whether the bodies of its rows are indexed. */
-  readonly isSearchable: boolean;
+  readonly isSearchable: boolean | undefined;
 }
 
 /** How a write names a row of an archive: by its position, or by the name that the caller gave it. */

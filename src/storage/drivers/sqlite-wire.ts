@@ -51,7 +51,7 @@ export function encode(operations: readonly Operation[]): Primitive[] {
   for (const operation of operations) encodeOne(body, stores, operation);
   const head: Primitive[] = [stores.size];
   for (const { host, kind, name, isShared, isSearchable } of stores.keys())
-    head.push(host, kind, name, isShared, isSearchable);
+    head.push(host, kind, name, isShared, isSearchable ?? null);
   return head.concat(body);
 }
 
@@ -104,7 +104,8 @@ class Decoder {
   }
 
   #store(): StoreName {
-    const [host, kind, name, isShared, isSearchable] = this.#take(5);
+    const [host, kind, name, isShared, searchable] = this.#take(5);
+    const isSearchable = searchable ?? undefined;
     return { host, kind: kind as StoreKind, name, isShared, isSearchable } as StoreName;
   }
 

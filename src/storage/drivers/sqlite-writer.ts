@@ -147,16 +147,17 @@ class Writer {
 
   /** The number of a store, which all other tables have in place of its name. */
   #numberOf(store: StoreName): number {
-    const key = `${store.kind} ${store.host} ${store.name}`;
+    const { isShared, isSearchable } = store;
+    const key = `${store.kind} ${store.host} ${store.name} ${isSearchable}`;
     const known = this.#stores.get(key);
     if (known !== undefined) return known;
-    const { isShared, isSearchable } = store;
-    const row = { ...storeParameters(store), shared: isShared ? 1 : 0, searchable: isSearchable ? 1 : 0 };
+    const searchable = isSearchable === undefined ? null : Number(isSearchable);
+    const row = { ...storeParameters(store), shared: isShared ? 1 : 0, searchable };
     const before = this.#statement(SEARCHABLE).get(storeParameters(store)) as
       | { searchable: number }
       | undefined;
     const { id } = this.#statement(NUMBER).get(row) as { id: number };
-    if (before?.searchable === 0 && isSearchable) this.#index.restart();
+    if (before && searchable !== null && before.searchable !== searchable) this.#index.restart();
     this.#stores.set(key, id);
     return id;
   }
@@ -176,9 +177,10 @@ class Writer {
 }
 
 const SEARCHABLE = 'SELECT searchable FROM store WHERE host = @host AND kind = @kind AND name = @name';
-/** A process that does not search, such as the command line, leaves the index as it is. */
-const NUMBER = `INSERT INTO store (host, kind, name, shared, searchable) VALUES (@host, @kind, @name, @shared, @searchable)
-  ON CONFLICT DO UPDATE SET shared = excluded.shared, searchable = MAX(searchable, excluded.searchable) RETURNING id`;
+/** Users of a store that do not search, such as `offline` and the command line, leave the index as it is. */
+const NUMBER = `INSERT INTO store (host, kind, name, shared, searchable)
+    VALUES (@host, @kind, @name, @shared, IFNULL(@searchable, 0))
+  ON CONFLICT DO UPDATE SET shared = excluded.shared, searchable = IFNULL(@searchable, searchable) RETURNING id`;
 const SET = `INSERT INTO keyval (store, owner, value) VALUES (${STORE_ID}, @owner, @value)
   ON CONFLICT DO UPDATE SET value = excluded.value`;
 const PUT = `INSERT INTO map (store, owner, key, value) VALUES (${STORE_ID}, @owner, @key, @value)

@@ -132,7 +132,7 @@ export class SqliteStorage implements StorageDriver {
     });
     this.places = {
       ids: new ArchiveIds(Buffer.from(key)),
-      positions: new Positions(position),
+      positions: new Positions(position, clock.now()),
       now: () => clock.now(),
     };
     this.#housekeeping = new Housekeeping(queue, clock, faults);
@@ -360,7 +360,7 @@ function nameOf(
   host: string,
   kind: StoreKind,
   name: string,
-  { shared = false, isSearchable = false }: StoreOptions = {},
+  { shared = false, isSearchable }: StoreOptions = {},
 ): StoreName {
   return { host, kind, name, isShared: shared, isSearchable };
 }

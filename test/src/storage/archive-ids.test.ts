@@ -52,16 +52,16 @@ test('a text that is no id has no position, and no id has a second spelling', ()
 });
 
 test('positions grow with the time, and by one while it stands still or goes back', () => {
-  const positions = new Positions(0);
+  const positions = new Positions(0, 0);
   assert.equal(positions.next(1_000), 1_000 * POSITIONS_PER_MS);
   assert.equal(positions.next(1_000), 1_000 * POSITIONS_PER_MS + 1);
   assert.equal(positions.next(999), 1_000 * POSITIONS_PER_MS + 2);
   assert.equal(positions.next(1_001), 1_001 * POSITIONS_PER_MS);
-  assert.equal(new Positions(5_000 * POSITIONS_PER_MS).next(1_000), 5_000 * POSITIONS_PER_MS + 1);
+  assert.equal(new Positions(5_000 * POSITIONS_PER_MS, 0).next(1_000), 5_000 * POSITIONS_PER_MS + 1);
 });
 
 test('more positions than a millisecond has go on in the next one', () => {
-  const positions = new Positions(0);
+  const positions = new Positions(0, 0);
   let last = 0;
   for (let n = 0; n < 2 * POSITIONS_PER_MS; n++) last = positions.next(1_000);
   assert.equal(timeOf(last), 1_001);

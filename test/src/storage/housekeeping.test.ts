@@ -213,6 +213,34 @@ test('E1: expiry visits all owners, however many', async () => {
   await storage.close();
 });
 
+test('F2: an archive is indexed although another user of it has opened it first', async () => {
+  const folder = emptyFolder();
+  const clock = new FakeClock();
+  clock.moveWallClock(NOON - clock.now());
+  const storage = await SqliteStorage.open(folder, { clock });
+  await storage.archive(HOST, 'archive').delivered('romeo', NOON);
+  const archive = storage.archive(HOST, 'archive', { isSearchable: true });
+  const text = `<message><body>${WORD}</body></message>`;
+  await archive.append('romeo', { id: archive.nextId('romeo').id, with: 'x', xml: text });
+  await clock.advance(60_000);
+  await until(() => isIndexed(folder));
+  assert.ok(filesWith(WORD, folder).length > 0);
+  assert.equal(count(folder, 'store WHERE searchable = 1'), 1);
+  await storage.close();
+});
+
+test('F3: an archive whose search is switched off leaves the index', async () => {
+  const { folder, storage, clock, fill } = await open();
+  await fill('romeo', 10, () => WORD);
+  await clock.advance(60_000);
+  await until(() => isIndexed(folder));
+  const without = storage.archive(HOST, 'archive', { isSearchable: false });
+  await without.append('romeo', { id: without.nextId('romeo').id, with: 'x', xml: '<message/>' });
+  assert.equal(count(folder, 'store WHERE searchable = 1'), 0);
+  assert.equal(count(folder, `archive_text WHERE archive_text MATCH '"${WORD}"*'`), 0);
+  await storage.close();
+});
+
 test('7.2: idle work runs only when nothing else waits', async () => {
   const { folder, storage, archive, fill } = await open();
   for (let n = 0; n < 3; n++) await fill('romeo', 1_000, () => 'old');

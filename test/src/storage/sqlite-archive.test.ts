@@ -122,17 +122,18 @@ test('7.1: numbers of 10,000 owners and peers are remembered, the others are rea
   }
 });
 
-test('a position that another owner has is refused, and nothing is overwritten', async () => {
-  const { folder, clock, storage, archive } = await open();
-  const { id, at } = archive.nextId('romeo');
-  await archive.adopt('juliet', { name: 'imported', at, with: 'nurse@capulet.lit', xml: 'imported' });
-  const late = archive.append('romeo', { id, with: 'juliet@capulet.lit', xml: 'late' });
-  await assert.rejects(late, { condition: 'failed', message: /The position \d+ is taken/ });
-  assert.equal(clock.now(), at);
+test('a position that another process has taken is refused, and nothing is overwritten', async () => {
+  const { folder, storage, archive } = await open();
+  const other = await open(folder);
+  await append(archive, 'first');
+  const { id } = other.archive.nextId('juliet');
+  const second = other.archive.append('juliet', { id, with: 'romeo@montague.lit', xml: 'second' });
+  await assert.rejects(second, { condition: 'failed', message: /The position \d+ is taken/ });
   assert.deepEqual(
-    archived(folder, 'juliet').map(({ xml }) => xml),
-    ['imported'],
+    archived(folder, 'romeo').map(({ xml }) => xml),
+    ['first'],
   );
+  await other.storage.close();
   await storage.close();
 });
 
@@ -154,6 +155,20 @@ test('1.1: `seq = 1024·ms + n`: rows of the past take the next free positions o
   function row(n: number) {
     return { name: `old ${n}`, at: 5_000, with: 'x', xml: `${n}` };
   }
+});
+
+test('1.1: a row of the present that is adopted takes no position that another row is given', async () => {
+  const { storage, archive, folder } = await open();
+  const { id } = archive.nextId('romeo');
+  for (const name of ['now', 'later'])
+    await archive.adopt('romeo', { name, at: name === 'now' ? NOON : NOON + 5_000, with: 'x', xml: name });
+  await archive.append('romeo', { id, with: 'x', xml: 'own' });
+  await append(archive, 'next');
+  assert.deepEqual(
+    archived(folder, 'romeo').map(({ xml }) => xml),
+    ['own', 'now', 'later', 'next'],
+  );
+  await storage.close();
 });
 
 test('1.1: after a crash, `last = newest row + 2^24`: nothing given out before it is given out again', async () => {

@@ -1,7 +1,7 @@
 // Which messages clients have asked the archive for. They do not get them a second time when they become available
 // (XEP-0313 §5.1.1).
 
-import type { C2SSession, Module } from 'enjamb/api';
+import type { ArchiveStore, C2SSession, Module } from 'enjamb/api';
 import type {} from 'enjamb/api/stream';
 import type { MamQuery } from 'enjamb/xep';
 
@@ -24,10 +24,10 @@ export interface AskedMessages {
 }
 
 export class Asked {
-  readonly #module: Module;
+  readonly #archive: ArchiveStore;
 
-  constructor(module: Module) {
-    this.#module = module;
+  constructor(module: Module, archive: ArchiveStore) {
+    this.#archive = archive;
     module.provide('session-part', {
       name: 'mam',
       save: ({ state: { askedMessages } }) => askedMessages && { ...askedMessages },
@@ -49,7 +49,7 @@ export class Asked {
   note(session: C2SSession, query: MamQuery): () => void {
     const { state } = session;
     const before = state.askedMessages;
-    const now = this.#module.clock.now();
+    const now = this.#archive.nextId(session.jid.local ?? '').at; // After a crash it is ahead of the clock.
     if (!isForNewest(query, now)) return () => {};
     const { start } = query;
     // Between an earlier query and a later `start`, there may be messages that the client has not asked for.

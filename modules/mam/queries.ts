@@ -57,7 +57,11 @@ interface Parts {
 
 /** Answers queries. Returns what clients have asked for. */
 export function answerQueries(module: Module, archive: ArchiveStore, limits: QueryLimits): Asked {
-  const [asked, flows, unaddressed] = [new Asked(module), new ResultFlows(module), new WeakSet<Element>()];
+  const [asked, flows, unaddressed] = [
+    new Asked(module, archive),
+    new ResultFlows(module),
+    new WeakSet<Element>(),
+  ];
   const parts = { archive, limits, asked, flows, unaddressed };
   const own = { to: ['self'], xmlns: NS.MAM } as const;
   for (const feature of FEATURES) module.provide('disco-account-feature', feature);

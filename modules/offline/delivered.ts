@@ -23,6 +23,8 @@ export class Delivered {
   readonly #archive: ArchiveStore;
   /** Users who received something that is not on record. Bounded by the number of accounts. */
   readonly #changed = new Set<string>();
+  /** By how much the archive is ahead of the clock after a crash, in ms. A clock that goes back does not make it grow. */
+  #leadMs = Number.POSITIVE_INFINITY;
 
   constructor(module: Module, archive: ArchiveStore) {
     this.#module = module;
@@ -47,13 +49,16 @@ export class Delivered {
   }
 
   async #write(): Promise<void> {
+    const [user] = this.#changed;
+    if (user === undefined) return;
     const now = this.#module.clock.now();
+    this.#leadMs = Math.min(this.#leadMs, this.#archive.nextId(user).at - now);
     const items = this.#module.items('unconfirmed-since');
     const written = [...this.#changed].map((user) => {
       const unconfirmed = items.map((since) => since(user)).filter((at) => at !== undefined);
       if (unconfirmed.length === 0) this.#changed.delete(user);
-      const until = Math.min(now, ...unconfirmed.map((at) => at - MARGIN_MS));
-      return this.#archive.delivered(user, until);
+      const until = Math.min(now, ...unconfirmed.map((at) => at - MARGIN_MS)) + this.#leadMs;
+      return this.#archive.delivered(user, until - 1); // More may be archived in this millisecond.
     });
     await Promise.all(written);
   }

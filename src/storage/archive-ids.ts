@@ -58,11 +58,19 @@ export class ArchiveIds {
   }
 }
 
-/** Gives out positions: in the order of time, and each once, also when the clock goes back. */
+/** Further ahead, the time of the newest position is probably wrong, and stands still. */
+const MAX_LEAD_MS = 3_600_000;
+
+/**
+ * Gives out positions: in the order of time, and each once, also when the clock goes back. After a crash they begin ahead of the
+ * clock. Then they go on at half its speed, so that the order of messages and of marks in time can still be seen.
+ */
 export class Positions {
   /** All positions below this one are of the past: none is given out any more. */
   readonly start: number;
   #last: number;
+  /** The first position, and its time by the clock. */
+  #start: { readonly position: number; readonly at: number } | undefined;
 
   /**
    * @param last the newest position that was ever given out
@@ -80,8 +88,15 @@ export class Positions {
 
   /** @param now in ms since 1970 */
   next(now: number): number {
-    this.#last = Math.max(this.#last + 1, now * POSITIONS_PER_MS);
+    this.#last = Math.max(this.#last + 1, now * POSITIONS_PER_MS, this.#ahead(now));
     return this.#last;
+  }
+
+  #ahead(now: number): number {
+    this.#start ??= { position: this.#last, at: now };
+    const { position, at } = this.#start;
+    const isNear = position <= (at + MAX_LEAD_MS) * POSITIONS_PER_MS;
+    return isNear && now > at ? position + Math.floor(((now - at) * POSITIONS_PER_MS) / 2) : 0;
   }
 }
 

@@ -29,6 +29,10 @@ const RECOVER = `UPDATE archive SET flags = flags | ${FLAGS.waiting} FROM archiv
   WHERE archive_owner.store = ? AND archive.owner = archive_owner.id AND archive_owner.owner IS NOT NULL
     AND archive.seq >= ${POSITIONS_PER_MS} * (MAX(?, IFNULL(archive_owner.delivered_until, 0)) + 1)
     AND archive.flags & ${FLAGS.sent | FLAGS.waiting | FLAGS.hidden | FLAGS.tombstone} = 0`;
+/** All that they have received waits now, or a client has it. */
+const RECOVERED = `UPDATE archive_owner SET delivered_until = MAX(IFNULL(delivered_until, 0), IFNULL(
+    (SELECT MAX(seq) / ${POSITIONS_PER_MS} FROM archive WHERE archive.owner = archive_owner.id), 0))
+  WHERE store = ? AND owner IS NOT NULL`;
 const FORGET = 'UPDATE archive_owner SET owner = NULL, keep = NULL WHERE store = ? AND owner = ?';
 const NO_LIMIT = -1;
 
@@ -54,7 +58,7 @@ export class ArchiveWriter {
       case 'enter':
         return this.#enter(operation, store);
       case 'recover':
-        return this.#statement(RECOVER).run(store, operation.since).changes;
+        return this.#recover(store, operation.since);
       case 'keep':
         return this.#set(KEEP, operation.ms ?? null, this.#numbers.ownerOrNew(store, operation.owner));
       case 'delivered':
@@ -66,6 +70,12 @@ export class ArchiveWriter {
         return owner === undefined ? 0 : this.#change(operation, owner);
       }
     }
+  }
+
+  #recover(store: number, since: number): number {
+    const { changes } = this.#statement(RECOVER).run(store, since);
+    this.#statement(RECOVERED).run(store);
+    return changes;
   }
 
   /** Takes the name from an owner. Its rows follow while nothing else is to be done. */

@@ -340,6 +340,39 @@ test('after a kill, what slept in the queue of a session waits again, and what w
   await again.receivesNothing();
 });
 
+test('O9: seconds after a kill, what is confirmed is noted all the same: a second kill delivers none of it again', async (t) => {
+  const first = emptyFolder();
+  await wrote(await scene(t, onSqlite(first)), 'before the kill');
+  const second = join(emptyFolder(), 'data');
+  cpSync(first, second, { recursive: true });
+  const there = await scene(t, onSqlite(second));
+  const juliet = await comes(there);
+  await juliet.receives(late('before the kill'));
+  says(await there.test.client(ROMEO), JULIET, 'after it');
+  await there.idle();
+  await juliet.next();
+  await confirms(there, juliet);
+  await there.clock.advance(5_000);
+  await there.idle();
+
+  const again = await comes(await afterKill(t, second));
+  await again.receivesNothing();
+});
+
+test('O4: seconds after a kill, what a client has asked the archive for is not delivered as well', async (t) => {
+  const folder = emptyFolder();
+  await wrote(await scene(t, onSqlite(folder)), 'before the kill');
+  const there = await afterKill(t, folder);
+  await wrote(there, 'after it');
+  await there.clock.advance(1_000);
+  const { client: juliet } = await there.managed(BALCONY);
+  juliet.send("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>");
+  await juliet.skipUntil(({ name }) => name === 'iq');
+  await becomeAvailable(juliet);
+  await there.idle();
+  await juliet.receivesNothing();
+});
+
 test('after a proper stop nothing waits again', async (t) => {
   const folder = emptyFolder();
   const there = await scene(t, onSqlite(folder));

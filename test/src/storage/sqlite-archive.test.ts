@@ -229,6 +229,21 @@ test('O9: after an unclean start, received rows newer than `delivered_until` and
   await Promise.all([storage.close(), after.storage.close()]);
 });
 
+test('O9: after two kills within seconds, what was taken between them does not wait a third time', async () => {
+  const { folder, storage, archive } = await open();
+  const { id } = archive.nextId('romeo');
+  await archive.append('romeo', { id, with: 'juliet@capulet.lit', xml: 'in a queue' });
+  const second = await open(afterKill(folder));
+  assert.equal(await second.archive.recover(0), 1);
+  await second.archive.mark('romeo', [id], { clear: 2 });
+  await append(second.archive, 'new');
+  const third = await open(afterKill(second.folder));
+  assert.equal(await third.archive.recover(0), 1);
+  const [taken, fresh] = archived(third.folder, 'romeo');
+  assert.deepEqual([taken!.flags & 2, fresh!.flags & 2], [0, 2]);
+  await Promise.all([storage, second.storage, third.storage].map((each) => each.close()));
+});
+
 test('O9: after a proper stop, or in a new database, nothing has to be recovered', async () => {
   const first = await open();
   await append(first.archive, 'received');

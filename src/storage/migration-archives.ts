@@ -1,13 +1,13 @@
 // The third step of the schema: archives by position (docs/adr/0046-archives-by-position.md).
 //
 // - meta: `key` encrypts ids; `clean_stop`, the newest position that was given out, is there after a proper stop;
-//   `text_upto`, see drivers/text-index.ts
+//   `text_upto`, see drivers/sqlite-text-index.ts
 // - archive_owner: one archive. `owner` is NULL while the rows of a removed one are on their way out; `bytes` of its texts;
 //   `keep` and `delivered_until` in ms (archive.ts)
 // - peer: the `with` of rows
 // - archive.seq: the position; archive.name: an id that the caller gave; archive.flags: ARCHIVE_FLAGS, also in the indexes, so
 //   that rows are counted without being read
-// - archive_text: the words of bodies, without their texts; see drivers/text-index.ts
+// - archive_text: the words of bodies, without their texts; see drivers/sqlite-text-index.ts
 
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';

@@ -2,7 +2,7 @@
 
 import Database from 'better-sqlite3';
 import { POSITIONS_PER_MS } from './archive-ids.ts';
-import { TextIndex } from './drivers/text-index.ts';
+import { TextIndex } from './drivers/sqlite-text-index.ts';
 import { StorageError } from './error.ts';
 import { MIGRATIONS } from './migrations.ts';
 

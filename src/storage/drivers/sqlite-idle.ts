@@ -7,7 +7,7 @@ import { POSITIONS_PER_MS } from '../archive-ids.ts';
 import type { ArchiveRows, StoredRow } from './sqlite-archive-rows.ts';
 import type { ArchiveNumbers } from './sqlite-numbers.ts';
 import { BUSY_TIMEOUT_MS, type IdleOperation, type Progress } from './sqlite-operations.ts';
-import type { TextIndex } from './text-index.ts';
+import type { TextIndex } from './sqlite-text-index.ts';
 
 type Do<K extends IdleOperation['do']> = Extract<IdleOperation, { do: K }>;
 

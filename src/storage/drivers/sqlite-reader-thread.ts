@@ -4,11 +4,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { ArchiveIds, timeOf } from '../archive-ids.ts';
-import { ArchivePages } from './archive-pages.ts';
-import { BY_NAME, BY_POSITION, countSql, IS_VISIBLE, IS_WAITING, type RawRow } from './archive-rows-sql.ts';
-import { type Lookup, NotFound, Selector } from './archive-selection.ts';
 import type { Primitive } from './sqlite-operations.ts';
+import { BY_NAME, BY_POSITION, countSql, IS_VISIBLE, IS_WAITING, type RawRow } from './sqlite-page-sql.ts';
+import { ArchivePages } from './sqlite-pages.ts';
 import type { Asked, FromReader, Question, ReadAnswer, ReaderData } from './sqlite-questions.ts';
+import { type Lookup, NotFound, Selector } from './sqlite-selection.ts';
 
 const BUSY_TIMEOUT_MS = 2_000;
 const OWNERS_PER_ANSWER = 100;

@@ -22,8 +22,8 @@ import {
   type ToWriter,
   type WriterData,
 } from './sqlite-operations.ts';
+import { TextIndex } from './sqlite-text-index.ts';
 import { decode } from './sqlite-wire.ts';
-import { TextIndex } from './text-index.ts';
 
 /** Errors of the whole database. After these the operations are not tried one by one, since all would fail. */
 const HOPELESS = /^SQLITE_(BUSY|LOCKED|READONLY|CORRUPT|NOTADB|CANTOPEN|IOERR)/;

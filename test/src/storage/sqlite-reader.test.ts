@@ -5,7 +5,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
-import { MAX_SCANNED } from '../../../src/storage/drivers/archive-pages.ts';
+import { SqliteStorage } from '../../../src/storage/drivers/sqlite.ts';
 import {
   BY_NAME,
   BY_POSITION,
@@ -13,8 +13,8 @@ import {
   countSql,
   matchSql,
   rangeSql,
-} from '../../../src/storage/drivers/archive-rows-sql.ts';
-import { SqliteStorage } from '../../../src/storage/drivers/sqlite.ts';
+} from '../../../src/storage/drivers/sqlite-page-sql.ts';
+import { MAX_SCANNED } from '../../../src/storage/drivers/sqlite-pages.ts';
 import { openStorage } from '../../../src/storage/index.ts';
 import { Faults } from '../../../src/util/faults.ts';
 import { inDatabase } from '../../storage/archived.ts';

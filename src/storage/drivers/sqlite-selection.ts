@@ -5,9 +5,9 @@ import { type ArchiveFilter, type ArchiveQuery, ARCHIVE_FLAGS as FLAGS } from '.
 import { type ArchiveIds, POSITIONS_PER_MS } from '../archive-ids.ts';
 import { bodyOf, hasParty } from '../archived-text.ts';
 import { isBeginning, isUnseparated, matchesWords, soughtWords } from '../search-words.ts';
-import type { RawRow } from './archive-rows-sql.ts';
+import type { RawRow } from './sqlite-page-sql.ts';
 import type { Asked } from './sqlite-questions.ts';
-import { indexedWord } from './text-index.ts';
+import { indexedWord } from './sqlite-text-index.ts';
 
 export class NotFound extends Error {
   readonly id: string;

@@ -8,6 +8,7 @@
 import type Database from 'better-sqlite3';
 import { type ArchiveQuery, MAX_COUNT } from '../archive.ts';
 import { type ArchiveIds, timeOf } from '../archive-ids.ts';
+import type { Primitive } from './sqlite-operations.ts';
 import {
   type Columns,
   countSql,
@@ -15,10 +16,9 @@ import {
   type RawRow,
   rangeSql,
   type Selection,
-} from './archive-rows-sql.ts';
-import type { Filter, Range, RowTest, Selector } from './archive-selection.ts';
-import type { Primitive } from './sqlite-operations.ts';
+} from './sqlite-page-sql.ts';
 import type { Asked, ReadAnswer, Rest } from './sqlite-questions.ts';
+import type { Filter, Range, RowTest, Selector } from './sqlite-selection.ts';
 
 const PART_MS = 20;
 /** F3: a search that the index cannot answer ends after so many rows or so much time. */

@@ -11,7 +11,7 @@ import {
   TEXT_INDEX_SCHEMA,
   TextIndex,
   type TextRow,
-} from '../../../src/storage/drivers/text-index.ts';
+} from '../../../src/storage/drivers/sqlite-text-index.ts';
 import { emptyFolder } from '../../storage/folder.ts';
 
 const ROMEO = 1;

@@ -8,7 +8,19 @@ import type { Stanza } from '../../../src/xml/element.ts';
 import { becomeAvailable } from '../../support/contacts.ts';
 import { assertXml } from '../../support/match.ts';
 import { archiveOf, waitingFor } from '../../support/waiting.ts';
-import { BALCONY, BODY, done, HINTS, JULIET, ORCHARD, ROMEO, rowsOf, shortRows, stage } from './stage.ts';
+import {
+  arrives,
+  BALCONY,
+  BODY,
+  done,
+  HINTS,
+  JULIET,
+  ORCHARD,
+  ROMEO,
+  rowsOf,
+  shortRows,
+  stage,
+} from './stage.ts';
 
 const COMPOSING = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
 const hint = (name: string) => `<${name} xmlns='${HINTS}'/>`;
@@ -52,6 +64,15 @@ for (const content of ['<body/>', '<body>Hi</body>', '<subject>Hi</subject>']) {
   });
 }
 
+test('C4: a body that declares the namespace of the stream is archived', async (t) => {
+  const there = await stage(t);
+  await arrives(
+    there,
+    `<message type='chat' from='${ROMEO}' to='${BALCONY}'><body xmlns='jabber:client'>Hi</body></message>`,
+  );
+  assert.equal((await rowsOf(there, JULIET)).length, 1);
+});
+
 test('C4: a body of another namespace is none', async (t) => {
   assert.equal(await archived(t, "<body xmlns='urn:example:x'>Hi</body>"), undefined);
 });
@@ -65,7 +86,9 @@ for (const [what, content] of [
   ['a reaction (XEP-0444)', "<reactions xmlns='urn:xmpp:reactions:0' id='m'/>"],
   ['a correction (XEP-0308)', "<replace xmlns='urn:xmpp:message-correct:0' id='m'/>"],
   ['a receipt (XEP-0184)', "<received xmlns='urn:xmpp:receipts' id='m'/>"],
-  ['a marker (XEP-0333)', "<displayed xmlns='urn:xmpp:chat-markers:0' id='m'/>"],
+  ...['received', 'displayed', 'acknowledged'].map(
+    (name) => [`a marker, ${name} (XEP-0333)`, `<${name} xmlns='urn:xmpp:chat-markers:0' id='m'/>`] as const,
+  ),
   ['an invitation (XEP-0249)', "<x xmlns='jabber:x:conference' jid='room@rooms.lit'/>"],
   ['a mediated invitation (XEP-0045 §7.8.2)', "<x xmlns='http://jabber.org/protocol/muc#user'><invite/></x>"],
   ['the proposal of a call (XEP-0353)', "<propose xmlns='urn:xmpp:jingle-message:0' id='c'/>"],

@@ -271,6 +271,23 @@ test('another available client without the message is sent it, with id and time,
   assert.equal(await waiting(there), 0);
 });
 
+test('what a sleeping client has in its queue stays there when it is retracted, and the retraction follows', async (t) => {
+  const there = await scene(t);
+  const { client, id } = await there.available(BALCONY);
+  await there.loses(client);
+  const romeo = await there.test.client(ROMEO);
+  romeo.send(`<message type='chat' to='${JULIET}' id='a'><body>Hi</body></message>`);
+  romeo.send(
+    `<message type='chat' to='${JULIET}' id='r'><retract xmlns='urn:xmpp:message-retract:1' id='a'/></message>`,
+  );
+  await there.idle();
+  assert.equal((await rows(there))[0]?.flags, ARCHIVE_FLAGS.tombstone);
+  const back = await there.returning(BALCONY, id, 1);
+  assert.equal((await back.next()).name, 'resumed');
+  assert.equal((await back.next()).getChildText('body'), 'Hi');
+  assert.equal((await back.next()).attrs.id, 'r');
+});
+
 for (const [what, stanza, error] of [
   [
     'no-store is refused without a client',

@@ -68,9 +68,9 @@ const MAX_LEAD_MS = 3_600_000;
 export class Positions {
   /** All positions below this one are of the past: none is given out any more. */
   readonly start: number;
+  /** The newest position of the past, and the time by the clock at which the present begins. */
+  readonly #past: { readonly position: number; readonly at: number };
   #last: number;
-  /** The first position, and its time by the clock. */
-  #start: { readonly position: number; readonly at: number } | undefined;
 
   /**
    * @param last the newest position that was ever given out
@@ -78,6 +78,7 @@ export class Positions {
    */
   constructor(last: number, now: number) {
     this.start = Math.max(last, now * POSITIONS_PER_MS);
+    this.#past = { position: last, at: now };
     this.#last = last;
   }
 
@@ -93,8 +94,7 @@ export class Positions {
   }
 
   #ahead(now: number): number {
-    this.#start ??= { position: this.#last, at: now };
-    const { position, at } = this.#start;
+    const { position, at } = this.#past;
     const isNear = position <= (at + MAX_LEAD_MS) * POSITIONS_PER_MS;
     return isNear && now > at ? position + Math.floor(((now - at) * POSITIONS_PER_MS) / 2) : 0;
   }

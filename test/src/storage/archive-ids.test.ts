@@ -57,17 +57,17 @@ test('positions grow with the time, and by one while it stands still or goes bac
   assert.equal(positions.next(1_000), 1_000 * POSITIONS_PER_MS + 1);
   assert.equal(positions.next(999), 1_000 * POSITIONS_PER_MS + 2);
   assert.equal(positions.next(1_001), 1_001 * POSITIONS_PER_MS);
-  assert.equal(new Positions(5_000 * POSITIONS_PER_MS, 0).next(1_000), 5_000 * POSITIONS_PER_MS + 1);
+  assert.equal(new Positions(5_000 * POSITIONS_PER_MS, 1_000).next(1_000), 5_000 * POSITIONS_PER_MS + 1);
 });
 
 test('positions that begin ahead of the clock go on at half its speed until it has caught up', () => {
-  const positions = new Positions(20_000 * POSITIONS_PER_MS);
+  const positions = new Positions(20_000 * POSITIONS_PER_MS, 10_000);
   const times = [10_000, 12_000, 16_000, 30_000, 30_001, 29_000].map((now) => timeOf(positions.next(now)));
   assert.deepEqual(times, [20_000, 21_000, 23_000, 30_000, 30_001, 30_001]);
 });
 
 test('T2: positions that begin more than an hour ahead of the clock stand still', () => {
-  const positions = new Positions(4_000_000 * POSITIONS_PER_MS);
+  const positions = new Positions(4_000_000 * POSITIONS_PER_MS, 10_000);
   const times = [10_000, 20_000, 4_000_001].map((now) => timeOf(positions.next(now)));
   assert.deepEqual(times, [4_000_000, 4_000_000, 4_000_001]);
 });

@@ -133,6 +133,14 @@ test('P5: "roster" means the listed contacts, by bare JID, in both directions', 
   assert.deepEqual(await shortRows(there, JULIET), [`received ${ROMEO} body`, `sent ${ROMEO} body`]);
 });
 
+test('P5: an address that has asked to see the presence is no listed contact', async (t) => {
+  const there = await stage(t);
+  await set(there.juliet, 'roster');
+  await arrives(there, `<presence type='subscribe' from='${ROMEO}' to='${JULIET}'/>`);
+  await arrives(there, `<message type='chat' from='${ORCHARD}' to='${BALCONY}'>${BODY}</message>`);
+  assert.deepEqual(await rowsOf(there, JULIET), []);
+});
+
 test('P6: the answer is what is in force, given when committed', async (t) => {
   const storage = new FailingStorage();
   const { server, juliet } = await stage(t, { openStorage: storage.openStorage });

@@ -1,12 +1,18 @@
-// `enjamb archive …`, as an administrator uses it, with the server stopped.
+// `enjamb archive …`, as an administrator uses it.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { ARCHIVE_FLAGS } from '../../../src/storage/archive.ts';
 import { openStorage } from '../../../src/storage/index.ts';
+import { type Clock, systemClock } from '../../../src/util/clock.ts';
 import { enjamb, QUIET, siteFolder } from './folder.ts';
+
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 const CONFIG = `${QUIET.replace('storage = "memory"', '')}modules_enabled = []
 [hosts."a.example"]
@@ -38,6 +44,7 @@ interface Row {
   readonly waiting: number;
   readonly keeps: string;
   readonly oldest?: string;
+  readonly newest?: string;
 }
 
 async function show(folder: string, ...args: string[]): Promise<Row[]> {
@@ -106,4 +113,44 @@ test('archive compact gives the space of deleted messages back', async (t) => {
   assert.ok(before > 5_000_000 && after < 200_000, `${before} → ${after}`);
   assert.equal(statSync(join(folder, 'data/enjamb.sqlite')).size, after);
   assert.equal((await show(folder))[0]?.messages, 5);
+});
+
+test('T2: check storage names a message from the future, and archive repair-time gives it the time of now', async (t) => {
+  const folder = await site(t);
+  const clock: Clock = { ...systemClock, now: () => Date.now() + 2 * 3_600_000 };
+  const storage = await openStorage({ driver: 'sqlite', dataPath: join(folder, 'data'), clock });
+  const archive = storage.archive('a.example', 'archive');
+  await archive.append('romeo', { id: archive.nextId('romeo').id, with: NURSE, xml: '<message/>' });
+  await storage.close();
+  const wrong = await enjamb(folder, 'check', 'storage');
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.out, /the newest message is from the future: 20.*enjamb archive repair-time/s);
+  const { code, out, err } = await enjamb(folder, 'archive', 'repair-time', '--json');
+  assert.deepEqual([code, out], [0, '{"messages":1}\n'], err);
+  assert.doesNotMatch((await enjamb(folder, 'check', 'storage')).out, /future/);
+  const [row] = await show(folder);
+  assert.equal(row?.messages, 7);
+  assert.ok(Date.parse(row.newest!) <= Date.now());
+});
+
+test('the commands work beside a running server, but repair-time', async (t) => {
+  const folder = await site(t);
+  const server = spawn(process.execPath, [
+    '--conditions=source',
+    MAIN,
+    'start',
+    '-c',
+    join(folder, 'enjamb.toml'),
+  ]);
+  t.after(() => server.kill('SIGKILL'));
+  await once(server.stdout, 'data'); // It is ready.
+  assert.match((await enjamb(folder, 'archive', 'keep', ROMEO, '90 days')).out, /are kept for 90 days/);
+  const deleted = await enjamb(folder, 'archive', 'delete', ROMEO, '--with', NURSE, '--yes');
+  assert.match(deleted.out, /^1 message deleted/, deleted.err);
+  const [row] = await show(folder, ROMEO);
+  assert.deepEqual([row?.messages, row?.waiting, row?.keeps], [5, 1, '90 days']);
+  assert.equal((await enjamb(folder, 'archive', 'compact', '--json')).code, 0);
+  const repair = await enjamb(folder, 'archive', 'repair-time');
+  assert.equal(repair.code, 1);
+  assert.match(repair.err, /a server is running; stop it first/);
 });

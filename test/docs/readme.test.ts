@@ -8,7 +8,7 @@ import { startServer } from '../support/server.ts';
 
 const README = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
 /** Commands of the program, which the server does not have. */
-const LOCAL = ['start', 'check', 'backup', 'restore', 'archive compact'];
+const LOCAL = ['start', 'check', 'backup', 'restore', 'archive compact', 'archive repair-time'];
 
 interface Shown {
   readonly name: string;
@@ -27,7 +27,7 @@ function commandsInTable(): readonly Shown[] {
 /** `s2s close/ping DOMAIN` is two commands with one argument. */
 function read(text: string): readonly Shown[] {
   const words = text.split(' ');
-  const isName = (word: string) => /^[a-z0-9/]+$/.test(word);
+  const isName = (word: string) => /^[a-z0-9/-]+$/.test(word);
   const count = words.findIndex((word) => !isName(word));
   const name = count === -1 ? words : words.slice(0, count);
   const rest = count === -1 ? [] : words.slice(count);

@@ -84,7 +84,8 @@ export interface ArchiveFilter {
   readonly ids?: readonly string[];
   /**
    * Words that the body must have, each a whole word or, from three letters on, the beginning of one. Case and accents do
-   * not count. A text of several words stands for all of them, one without any for none.
+   * not count. A text of several words stands for all of them, one without any for none. Of a long body, the first 500
+   * different words count, as far as they are in the first 8,192 characters.
    */
   readonly words?: readonly string[];
 }

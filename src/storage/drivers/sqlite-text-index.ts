@@ -10,12 +10,12 @@
 import type Database from 'better-sqlite3';
 import { ARCHIVE_FLAGS } from '../archive.ts';
 import { bodyOf } from '../archived-text.ts';
-import { wordsOf } from '../search-words.ts';
+import { searchedWords } from '../search-words.ts';
 
 /**
  * The table of the schema that this index is, beside `archive`, `archive_owner` and `store.searchable`.
  * - words: each with the number of its owner before it (`indexedWord`). So a search reads what its owner has, not what all have
- * - ascii: all letters beyond ASCII belong to words; `wordsOf` has folded and separated them
+ * - ascii: all letters beyond ASCII belong to words; `searchedWords` has folded and separated them
  * - content, columnsize: only words are kept. So a row leaves with the words that it came with
  * - detail: no places of words within a text
  * - secure-delete: a word that leaves is overwritten
@@ -175,7 +175,7 @@ export class TextIndex {
 
   #write(statement: Database.Statement, { seq, owner, flags, xml }: TextRow): void {
     if (flags & UNSEARCHED) return;
-    const words = wordsOf(bodyOf(xml)).map((word) => indexedWord(owner, word));
+    const words = searchedWords(bodyOf(xml)).map((word) => indexedWord(owner, word));
     if (words.length > 0) statement.run(seq, words.join(' '));
   }
 

@@ -4,6 +4,7 @@ import {
   isBeginning,
   isUnseparated,
   matchesWords,
+  searchedWords,
   soughtWords,
   wordsOf,
 } from '../../../src/storage/search-words.ts';
@@ -42,4 +43,35 @@ test('F3: Han, Kana, Hangul, Thai, Lao and Khmer match in the middle of words', 
   assert.equal(isIn('窓の光は東', '光は'), true);
   assert.equal(isIn('窓の光は東', '光東'), false);
   assert.equal(isIn('ﾊﾝｶｸ', 'ハンカ'), true, 'narrow Kana');
+});
+
+test('marks are removed before the normalisation sorts them: 120,000 accents take no longer than letters', () => {
+  const accents = '\u0301\u0316'.repeat(60_000); // Of two classes, each out of order.
+  const start = performance.now();
+  assert.deepEqual(wordsOf(`a${accents}b`), ['ab']);
+  assert.ok(performance.now() - start < 1_000);
+});
+
+test('a mark is nothing but marks when it is decomposed, so removing it first changes no word', () => {
+  for (let code = 0; code <= 0x10ffff; code++) {
+    const letter = String.fromCodePoint(code);
+    if (/\p{M}/u.test(letter)) assert.match(letter.normalize('NFKD'), /^\p{M}+$/u, code.toString(16));
+  }
+});
+
+test('a body is found by its first 500 different words, within 8,192 characters', () => {
+  const words = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => `w${from + n}`);
+  assert.deepEqual(searchedWords(`w0 ${words(0, 501).join(' ')}`), words(0, 500));
+  assert.deepEqual(searchedWords(`${'-'.repeat(8_190)}abc`), ['ab']);
+  const text = words(0, 501).join(' ');
+  assert.deepEqual(
+    ['w499', 'w500'].map((word) => matchesWords(text, soughtWords([word]))),
+    [true, false],
+  );
+  assert.equal(matchesWords(`${'-'.repeat(8_191)}光は`, soughtWords(['光は'])), false);
+});
+
+test('a word is sought once, and not with a word of which it is the beginning', () => {
+  assert.deepEqual(soughtWords(['light Light lig lights', 'li']), ['lights', 'li']);
+  assert.deepEqual(soughtWords(['abc abc漢字']), ['abc', 'abc漢字'], 'found in the middle of words');
 });

@@ -151,7 +151,7 @@ export class Archiving {
   ): boolean {
     if (peer.resource === undefined) return false;
     const x = stanza.getChild('x', NS.MUC_USER);
-    if (x) return !isInvitation(x);
+    if (x && !isInvitation(x)) return true; // An invitation proves nothing: occupants may send one.
     const client = this.#module.host.sessions.get(direction === 'sent' ? from : to);
     return client?.state.mucJoins?.has(peer.bare) === true;
   }

@@ -269,6 +269,19 @@ for (const [what, x] of [
   });
 }
 
+test('R3: an occupant who adds an invitation to a retraction retracts no message of another occupant', async (t) => {
+  const there = await inRoom(t);
+  const arrive = (nick: string, id: string, content: string) =>
+    arrives(
+      there,
+      `<message type='chat' from='${ROOM}/${nick}' to='${BALCONY}' id='${id}'>${content}</message>`,
+    );
+  await arrive('nurse', 'a', BODY);
+  const invitation = `<x xmlns='http://jabber.org/protocol/muc#user'><invite to='${ROMEO}'/></x>`;
+  await arrive('peter', 'x', invitation + retract('a'));
+  assert.equal((await states(there, JULIET))[0], 'text a');
+});
+
 test('R6: the old form, urn:xmpp:message-retract:0, is relayed and archived, without a tombstone', async (t) => {
   const there = await stage(t);
   say(there, "id='a'");

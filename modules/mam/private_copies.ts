@@ -15,7 +15,7 @@ const MAX_ACCOUNTS = 500;
 type Addressed = Pick<StanzaEvent, 'stanza' | 'from' | 'to'>;
 
 interface Message {
-  /** A digest of its sender and its id. */
+  /** A digest of its sender, its id and its content. */
   readonly key: string;
   readonly row: ArchivedRow;
   /** In ms of `clock.elapsed`. */
@@ -55,10 +55,9 @@ export class PrivateCopies {
   }
 }
 
-/** A message without an id is known by its content. */
+/** The content too, or a sender could show each client something else, with one row for all of it. */
 function keyOf({ stanza, from }: Addressed): string {
-  const { id } = stanza.attrs;
-  return digest(JSON.stringify([from.toString(), id ?? null, id === undefined ? content(stanza) : '']));
+  return digest(JSON.stringify([from.toString(), content(stanza)]));
 }
 
 function content(stanza: Stanza): string {

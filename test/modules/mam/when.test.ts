@@ -138,6 +138,13 @@ test('M5: rooms write to clients: a message to the account is another message, w
   assert.equal((await rowsOf(there, JULIET)).length, 2);
 });
 
+test('M5: what says something else is no copy, also with the id of an earlier message: each is archived', async (t) => {
+  const there = await inRoom(t);
+  await arrives(there, privateMessage('a', BALCONY));
+  await arrives(there, privateMessage('a', CHAMBER).replace('</body>', '!</body>'));
+  assert.equal((await rowsOf(there, JULIET)).length, 2);
+});
+
 test('M5: a copy after 60 seconds is another message', async (t) => {
   const clock = new FakeClock();
   const there = await inRoom(t, { clock });

@@ -53,7 +53,7 @@ export interface NewArchiveRow {
   readonly flags?: number;
   /**
    * Not stored if one of the newest 200 rows with the same `with` and direction, or of those with 1 MiB of text, is a message
-   * with one of these ids (`id` or `origin-id` by XEP-0359) and not older than `since`, in ms since 1970.
+   * with one of these ids (`id` or `origin-id` by XEP-0359) and the same body, and not older than `since`, in ms since 1970.
    */
   readonly unlessSent?: { readonly ids: readonly string[]; readonly since: number };
 }
@@ -129,7 +129,7 @@ export interface Retraction {
   readonly isSent: boolean;
   /**
    * The `id` or `origin-id` of the message. The newest such message counts, of at most 10,000 or 16 MiB, and not beyond 100
-   * rows that have the id elsewhere.
+   * rows, or 256 KiB, that have the id elsewhere.
    */
   readonly messageId: string;
   /** Its `from` must be this occupant of a room; absent: any resource. */

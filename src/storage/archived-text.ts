@@ -5,10 +5,12 @@ import type { Retraction } from './archive.ts';
 
 /** Texts that name one of the ids, but are not the message; more of them end the search. A client's ids are in few. */
 const MAX_PARSED = 100;
+/** Of these texts, in characters. */
+const MAX_PARSED_LENGTH = 256 * 1024;
 
 /**
  * The first message that has one of these ids as its `id` or its `origin-id` (XEP-0359 §3.2). Reads rows until their texts
- * have more than `maxLength` characters together, or 100 of them name an id elsewhere.
+ * have more than `maxLength` characters together, or 100 of them, or 256 KiB, name an id elsewhere.
  */
 export function findMessage<R extends { readonly xml: string }>(
   rows: Iterable<R>,
@@ -16,16 +18,30 @@ export function findMessage<R extends { readonly xml: string }>(
   maxLength: number,
 ): R | undefined {
   const attributes = ids.map((id) => ` id='${attributeText(id)}'`);
-  let [length, parsed] = [0, 0];
+  let [length, parsed, parsedLength] = [0, 0, 0];
   for (const row of rows) {
     if (attributes.some((attribute) => row.xml.includes(attribute))) {
       if (hasMessageId(row.xml, ids)) return row;
       parsed += 1;
+      parsedLength += row.xml.length;
     }
     length += row.xml.length;
-    if (length > maxLength || parsed >= MAX_PARSED) return undefined;
+    if (length > maxLength || parsed >= MAX_PARSED || parsedLength > MAX_PARSED_LENGTH) return undefined;
   }
   return undefined;
+}
+
+/**
+ * The first message that `findMessage` finds, if it has the body of `sent` too. A tombstone has none, and many clients count
+ * their ids from 1 in each session.
+ */
+export function findSent<R extends { readonly xml: string }>(
+  rows: Iterable<R>,
+  sent: { readonly xml: string; readonly ids: readonly string[] },
+  maxLength: number,
+): R | undefined {
+  const row = findMessage(rows, sent.ids, maxLength);
+  return row && bodyOf(row.xml) === bodyOf(sent.xml) ? row : undefined;
 }
 
 function hasMessageId(text: string, ids: readonly string[]): boolean {

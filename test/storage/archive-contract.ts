@@ -188,14 +188,25 @@ function unlessSentContract(rule: Rule): void {
     assert.equal(await isStored('oldest'), true);
   });
 
+  rule('unlessSent: a row with one of the ids, but another body, is another message', async (driver) => {
+    const store = mam(driver);
+    const said = (body: string) => `<message id='1'><body>${body}</body></message>`;
+    await append(store, 'romeo', { xml: said('a') });
+    const isStored = async (body: string) => {
+      const unlessSent = { ids: ['1'], since: 0 };
+      const { id } = await append(store, 'romeo', { xml: said(body), unlessSent });
+      return (await store.get('romeo', [id])).length === 1;
+    };
+    assert.equal(await isStored('a'), false);
+    assert.equal(await isStored('b'), true);
+  });
+
   rule('unlessSent: of long rows, the newest with 1 MiB of text are compared', async (driver) => {
     const store = mam(driver);
-    for (const id of ['a', 'b', 'c', 'd'])
-      await append(store, 'romeo', {
-        xml: `<message id='${id}'><body>${'x'.repeat(400_000)}</body></message>`,
-      });
+    const long = (id: string) => `<message id='${id}'><body>${'x'.repeat(400_000)}</body></message>`;
+    for (const id of ['a', 'b', 'c', 'd']) await append(store, 'romeo', { xml: long(id) });
     const isStored = async (...ids: string[]) => {
-      const { id } = await append(store, 'romeo', { unlessSent: { ids, since: 0 } });
+      const { id } = await append(store, 'romeo', { xml: long('e'), unlessSent: { ids, since: 0 } });
       return (await store.get('romeo', [id])).length === 1;
     };
     assert.equal(await isStored('b'), false);

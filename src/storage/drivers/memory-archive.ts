@@ -22,7 +22,7 @@ import {
   MAX_SENT_LENGTH,
 } from '../archive.ts';
 import { type ArchiveIds, POSITIONS_PER_MS, type Positions, timeOf } from '../archive-ids.ts';
-import { findMessage, hasParty, tombstoneOf } from '../archived-text.ts';
+import { findMessage, findSent, hasParty, tombstoneOf } from '../archived-text.ts';
 import { StorageError } from '../error.ts';
 import { checkKey } from '../keys.ts';
 import { soughtWords } from '../search-words.ts';
@@ -83,7 +83,7 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
         const { list } = this.#ownerRows(owner);
         const position = this.#places.ids.positionOf(this.#key(owner), id);
         if (position === undefined) throw this.#error('failed', `"${id}" is not from nextId of this owner`);
-        if (unlessSent && this.#wasSent(list, { with: peer, flags }, unlessSent)) return () => {};
+        if (unlessSent && this.#wasSent(list, { with: peer, flags, xml }, unlessSent)) return () => {};
         return insert(list, { position, with: peer, flags, xml });
       },
     );
@@ -281,13 +281,13 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
 
   #wasSent(
     list: readonly Row[],
-    row: Pick<Row, 'with' | 'flags'>,
+    row: Pick<Row, 'with' | 'flags' | 'xml'>,
     { ids, since }: NonNullable<NewArchiveRow['unlessSent']>,
   ): boolean {
     const newest = conversation(list, row)
       .slice(0, MAX_SENT_BEFORE)
       .filter(({ position }) => timeOf(position) >= since);
-    return findMessage(newest, ids, MAX_SENT_LENGTH) !== undefined;
+    return findSent(newest, { xml: row.xml, ids }, MAX_SENT_LENGTH) !== undefined;
   }
 
   #matching(owner: string, filter: ArchiveFilter): Row[] {

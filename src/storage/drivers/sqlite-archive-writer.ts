@@ -9,7 +9,7 @@ import {
   MAX_SENT_LENGTH,
 } from '../archive.ts';
 import { POSITIONS_PER_MS } from '../archive-ids.ts';
-import { findMessage, tombstoneOf } from '../archived-text.ts';
+import { findMessage, findSent, tombstoneOf } from '../archived-text.ts';
 import { type ArchiveRows, FreePositions, type StoredRow } from './sqlite-archive-rows.ts';
 import type { ArchiveNumbers } from './sqlite-numbers.ts';
 import type { ArchiveOperation, RowKey } from './sqlite-operations.ts';
@@ -88,13 +88,15 @@ export class ArchiveWriter {
     const { position, flags, xml, unlessSent, since = 0 } = operation;
     const owner = this.#numbers.ownerOrNew(store, operation.owner);
     const peer = this.#numbers.peerOrNew(operation.peer);
-    if (unlessSent && this.#wasSent(owner, peer, flags, unlessSent, since)) return 0;
+    if (unlessSent && this.#wasSent({ owner, peer, flags, since }, { xml, ids: unlessSent })) return 0;
     return this.#rows.insert({ seq: position, owner, peer, flags, name: null, xml });
   }
 
-  #wasSent(owner: number, peer: number, flags: number, ids: readonly string[], since: number): boolean {
-    const newest = this.#newest({ owner, peer, flags, since, limit: MAX_SENT_BEFORE });
-    return findMessage(newest, ids, MAX_SENT_LENGTH) !== undefined;
+  #wasSent(
+    of: { owner: number; peer: number; flags: number; since: number },
+    sent: { xml: string; ids: readonly string[] },
+  ): boolean {
+    return findSent(this.#newest({ ...of, limit: MAX_SENT_BEFORE }), sent, MAX_SENT_LENGTH) !== undefined;
   }
 
   #enter(operation: Do<'enter'>, store: number): number {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { ScriptedClient } from '../../support/client.ts';
 import { FakeClock } from '../../support/clock.ts';
+import { archiveOf, waitingFor } from '../../support/waiting.ts';
 import { BALCONY, BODY, done, JULIET, ORCHARD, ROMEO, rowsOf, SID, type Stage, stage } from './stage.ts';
 
 const SECOND = 1000;
@@ -118,4 +119,24 @@ test('M11: the first 200 messages of a session are compared', async (t) => {
   there.romeo.send(message("id='a'"));
   await done(there, there.romeo);
   assert.deepEqual(await numbers(there), [2, 2]);
+});
+
+test('M11: a message of the same id that says something else is new: it is archived for both, and waits', async (t) => {
+  const there = await timed(t);
+  const say = (body: string) =>
+    there.romeo.send(`<message type='chat' id='1' to='${JULIET}'><body>${body}</body></message>`);
+  say('Good morrow');
+  say('I never said that');
+  await done(there, there.romeo);
+  assert.deepEqual(await numbers(there), [2, 2]);
+  assert.equal(await waitingFor(archiveOf(there.server.server, 'capulet.lit'), 'juliet'), 2);
+});
+
+test('M11: a message that takes the id of a retracted one is new', async (t) => {
+  const there = await timed(t);
+  there.romeo.send(message("id='a'"));
+  there.romeo.send(message("id='r'", "<retract xmlns='urn:xmpp:message-retract:1' id='a'/>"));
+  there.romeo.send(message("id='a'"));
+  await done(there, there.romeo);
+  assert.deepEqual(await numbers(there), [3, 3]);
 });

@@ -52,6 +52,14 @@ test('100 texts that name the id elsewhere end the search, since each has to be 
   assert.equal(found(100), undefined);
 });
 
+test('256 KiB of texts that name the id elsewhere end the search', () => {
+  const other = `<message><x xmlns='y' id='a'>${'x'.repeat(131_072)}</x></message>`;
+  const isFound = (others: number) =>
+    findMessage([...Array(others).fill({ xml: other }), { xml: "<message id='a'/>" }], ['a'], 2 ** 24);
+  assert.ok(isFound(1));
+  assert.equal(isFound(2), undefined);
+});
+
 test('a party is the whole address in from or to', () => {
   const text =
     "<message from='romeo@montague.lit/it&apos;s' to='juliet@capulet.lit'><body>nurse@capulet.lit</body></message>";

@@ -58,6 +58,8 @@ interface Parts {
 interface KnownUsage {
   readonly usage: Usage;
   readonly loaded: Promise<void>;
+  /** What was known before; it counts until `usage` is loaded. */
+  former: Usage | undefined;
 }
 
 /** In bytes; a larger message waits only if it is archived. */
@@ -96,9 +98,10 @@ export class KeptMessages {
   flag(user: string, row: ReceivedRow, message: Stanza): void {
     const from = message.attrs.from ?? '';
     const bytes = sizeOf(message.toString());
-    const { usage } = this.#usageOf(user); // What is still being read counts from the next message on.
-    if (this.#refusal(user, usage, from, bytes) !== undefined) return;
+    const { usage, former } = this.#usageOf(user); // What is read the first time counts from the next message on.
+    if (this.#refusal(user, former ?? usage, from, bytes) !== undefined) return;
     usage.add(from, bytes);
+    former?.add(from, bytes);
     if (row.isStored) this.#module.spawn(this.#archive.mark(user, [row.id], { add: ARCHIVE_FLAGS.waiting }));
     else row.flags |= ARCHIVE_FLAGS.waiting;
   }
@@ -169,9 +172,10 @@ export class KeptMessages {
     if (other) this.#module.spawn(this.deliver(other));
   }
 
-  /** A message may not wait any more. */
+  /** A message may not wait any more: anybody can cause that, so what waited counts until it has been read again. */
   retracted(user: string): void {
-    this.#usage.delete(user);
+    const known = this.#usage.get(user);
+    if (known) this.#readUsage(user, known.former ?? known.usage);
   }
 
   /** Forgets an account that was deleted. The server removes its stored messages. */
@@ -201,12 +205,19 @@ export class KeptMessages {
   }
 
   #usageOf(user: string): KnownUsage {
-    const known = this.#usage.get(user);
-    if (known) return known;
+    return this.#usage.get(user) ?? this.#readUsage(user);
+  }
+
+  #readUsage(user: string, former?: Usage): KnownUsage {
     const usage = new Usage();
-    const fresh = { usage, loaded: this.#loadUsage(user, usage) };
+    const fresh: KnownUsage = { usage, loaded: this.#loadUsage(user, usage), former };
     this.#usage.set(user, fresh);
-    fresh.loaded.catch(() => this.#usage.delete(user)); // The next message tries again.
+    fresh.loaded.then(
+      () => {
+        fresh.former = undefined;
+      },
+      () => this.#usage.delete(user), // The next message tries again.
+    );
     return fresh;
   }
 

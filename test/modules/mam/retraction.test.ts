@@ -169,6 +169,19 @@ test('O2, O6: what was retracted leaves its room to others that wait', async (t)
   assert.deepEqual(got, ['b', 'c']);
 });
 
+test('O2: a retraction makes no room for more messages than may wait', async (t) => {
+  const there = await stage(t, { options: 'offline_max_messages = 10' });
+  for (const id of ['a', 'b']) say(there, `id='${id}'`); // A stranger has two of ten places.
+  await done(there, there.romeo);
+  for (const id of ['c', 'd', 'e']) {
+    say(there, `id='r${id}'`, retract('nothing'));
+    await done(there, there.romeo);
+    for (const half of [1, 2]) say(there, `id='${id}${half}'`);
+    await done(there, there.romeo);
+  }
+  assert.equal(await waitingFor(archiveOf(there.server.server), 'juliet'), 2);
+});
+
 test('R2: a message that waits in a hidden row is gone', async (t) => {
   const there = await stage(t, { options: 'default_archive_policy = false' });
   say(there, "id='a'");

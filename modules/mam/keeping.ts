@@ -21,9 +21,11 @@ export interface Limits {
 const EXPIRY_MS = 3_600_000;
 
 export function expireHourly(module: Module, archive: ArchiveStore, { keepMs, maxBytes }: Limits): void {
+  const expired = module.metric.counter('archive_expired', 'Messages that were too old or too many');
   module.every(EXPIRY_MS, async () => {
     const now = module.clock.now();
-    await archive.expire({ now, maxBytes, ...(Number.isFinite(keepMs) ? { before: now - keepMs } : {}) });
+    const before = Number.isFinite(keepMs) ? { before: now - keepMs } : {};
+    expired.add(await archive.expire({ now, maxBytes, ...before }));
   });
 }
 

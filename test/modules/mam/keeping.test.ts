@@ -22,6 +22,12 @@ test('E1: messages older than archive_expires_after are removed hourly', async (
   await clock.advance(DAY / 24);
   assert.equal((await rowsOf(there, JULIET)).length, 1);
   assert.equal((await rowsOf(there, ROMEO)).length, 1);
+  const samples = there.server.server.metrics.samples().filter(({ name }) => /archive_expired/.test(name));
+  assert.equal(
+    samples.reduce((sum, { value }) => sum + value, 0),
+    2,
+    'the metric of expired messages',
+  );
 });
 
 test('E1: archive_expires_after = "never" keeps them', async (t) => {

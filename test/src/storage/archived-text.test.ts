@@ -69,6 +69,15 @@ test('a party is the whole address in from or to', () => {
     assert.equal(hasParty(text, address), false, address);
 });
 
+test('an id or a party is found in the first tag; what follows is not parsed', () => {
+  const unread = "<message id='a' from='nurse@capulet.lit/b'><x>";
+  assert.ok(findMessage([{ xml: unread }], ['a'], 1000));
+  assert.equal(hasParty(unread, 'nurse@capulet.lit/b'), true);
+  const written = serialize(xml('message', { id: 'a>', from: "a@b/>'/" }));
+  assert.ok(findMessage([{ xml: written }], ['a>'], 1000));
+  assert.equal(hasParty(written, "a@b/>'/"), true);
+});
+
 test('XEP-0424 §5: a tombstone keeps from, to, type and id, the occupant-id, and nothing else', () => {
   const attrs = "from='juliet@capulet.lit/b' to='romeo@montague.lit' type='chat' id='a'";
   const text =

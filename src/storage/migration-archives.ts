@@ -7,7 +7,9 @@
 // - peer: the `with` of rows
 // - archive.seq: the position; archive.name: an id that the caller gave; archive.flags: ARCHIVE_FLAGS, also in the indexes, so
 //   that rows are counted without being read
-// - archive_text: the words of bodies, without their texts; see drivers/sqlite-text-index.ts
+// - archive_text: the words of bodies, see drivers/sqlite-text-index.ts. `words`: each with the number of its owner before it;
+//   `ascii`: all letters beyond ASCII belong to words; `content`, `columnsize`, `detail`: no texts, no lengths, no places of
+//   words in a text; `secure-delete`: a word that leaves is overwritten
 
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';

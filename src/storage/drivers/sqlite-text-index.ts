@@ -5,27 +5,13 @@
 //           added and removed with their rows  │  read as they are, until `advance` brings them in
 //                                          text_upto
 //
-// The words are those that a search compares (search-words.ts), so that a row is found alike on both sides.
+// The words are those that a search compares (search-words.ts), so that a row is found alike on both sides. The table
+// `archive_text` has them without the texts (migration-archives.ts), so a row leaves with the words that it came with.
 
 import type Database from 'better-sqlite3';
 import { ARCHIVE_FLAGS } from '../archive.ts';
 import { bodyOf } from '../archived-text.ts';
 import { searchedWords } from '../search-words.ts';
-
-/**
- * The table of the schema that this index is, beside `archive`, `archive_owner` and `store.searchable`.
- * - words: each with the number of its owner before it (`indexedWord`). So a search reads what its owner has, not what all have
- * - ascii: all letters beyond ASCII belong to words; `searchedWords` has folded and separated them
- * - content, columnsize: only words are kept. So a row leaves with the words that it came with
- * - detail: no places of words within a text
- * - secure-delete: a word that leaves is overwritten
- */
-export const TEXT_INDEX_SCHEMA = `
-  CREATE VIRTUAL TABLE archive_text USING fts5 (
-    words, tokenize = 'ascii', content = '', columnsize = 0, detail = none
-  );
-  INSERT INTO archive_text (archive_text, rank) VALUES ('secure-delete', 1);
-`;
 
 /** A word as it is in the index. No word of a body can be that of another owner: it would have a number before it, too. */
 export function indexedWord(owner: number, word: string): string {

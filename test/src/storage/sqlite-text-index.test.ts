@@ -6,12 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { ARCHIVE_FLAGS } from '../../../src/storage/archive.ts';
-import {
-  indexedWord,
-  TEXT_INDEX_SCHEMA,
-  TextIndex,
-  type TextRow,
-} from '../../../src/storage/drivers/sqlite-text-index.ts';
+import { openDatabase } from '../../../src/storage/drivers/sqlite-open.ts';
+import { indexedWord, TextIndex, type TextRow } from '../../../src/storage/drivers/sqlite-text-index.ts';
 import { emptyFolder } from '../../storage/folder.ts';
 
 const ROMEO = 1;
@@ -106,17 +102,12 @@ interface Row extends Partial<TextRow> {
 
 function openIndex() {
   const file = join(emptyFolder(), 'index.sqlite');
-  const db = new Database(file);
-  db.pragma('journal_mode = WAL');
-  db.pragma('secure_delete = ON');
+  new Database(file).close();
+  const db = openDatabase({ file, isBackedUp: false, report: () => {} });
   db.exec(`
-    CREATE TABLE meta (name TEXT PRIMARY KEY, value);
-    CREATE TABLE store (id INTEGER PRIMARY KEY, searchable INTEGER NOT NULL);
-    CREATE TABLE archive_owner (id INTEGER PRIMARY KEY, store INTEGER, owner TEXT);
-    CREATE TABLE archive (seq INTEGER PRIMARY KEY, owner INTEGER, flags INTEGER, xml TEXT);
-    INSERT INTO store VALUES (1, 1), (2, 0);
-    INSERT INTO archive_owner VALUES (${ROMEO}, 1, 'romeo'), (${LOG}, 2, 'log');
-    ${TEXT_INDEX_SCHEMA}
+    INSERT INTO store (id, host, kind, name, searchable)
+      VALUES (1, 'montague.lit', 'archive', 'archive', 1), (2, 'montague.lit', 'archive', 'log', 0);
+    INSERT INTO archive_owner (id, store, owner, bytes) VALUES (${ROMEO}, 1, 'romeo', 0), (${LOG}, 2, 'log', 0);
   `);
   const index = new TextIndex(db);
   const inTransaction = <T>(work: () => T, on: TextIndex = index): T =>
@@ -137,7 +128,12 @@ function openIndex() {
     inTransaction,
     put: (partial: Row, body: string) => {
       const row = rowOf(partial, body);
-      db.prepare('INSERT INTO archive VALUES (?, ?, ?, ?)').run(row.seq, row.owner, row.flags, row.xml);
+      db.prepare('INSERT INTO archive (seq, owner, peer, flags, xml) VALUES (?, ?, 1, ?, ?)').run(
+        row.seq,
+        row.owner,
+        row.flags,
+        row.xml,
+      );
       inTransaction(() => index.added(row));
     },
     remove: (partial: Row, body: string) => {

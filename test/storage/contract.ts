@@ -4,15 +4,55 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from '../support/clock.ts';
 import { archiveContract } from './archive-contract.ts';
+import { archiveModelContract } from './archive-model-contract.ts';
 import { archivePagesContract } from './archive-pages-contract.ts';
 import { archiveRetentionContract } from './archive-retention-contract.ts';
 import { archiveSearchContract } from './archive-search-contract.ts';
 import { batchContract } from './batch-contract.ts';
 import { all, append, bodies, fill, HOST, mam, type Open, type Rule } from './rows.ts';
 
-/** `open` gives an empty storage with the clock of the suite, which closes it. */
+/** All promises of a driver. `open` gives an empty storage with the clock of the suite, which closes it. */
 export function storageContract(name: string, open: Open): void {
-  const rule: Rule = (title, check) =>
+  storesContract(name, open);
+  archivesContract(name, open);
+  pagesContract(name, open);
+  searchesContract(name, open);
+}
+
+/** The small stores, batches, and the driver itself. */
+export function storesContract(name: string, open: Open): void {
+  const rule = rulesOf(name, open);
+  keyvalContract(rule);
+  entriesContract(rule);
+  changeContract(rule);
+  keyContract(rule);
+  mapContract(rule);
+  driverContract(rule);
+  batchContract(rule);
+  closedContract(name, open);
+}
+
+/** What archives store, change and remove. */
+export function archivesContract(name: string, open: Open): void {
+  const rule = rulesOf(name, open);
+  archiveContract(rule);
+  archiveRetentionContract(rule);
+}
+
+/** Pages and counts of archives. */
+export function pagesContract(name: string, open: Open): void {
+  archivePagesContract(rulesOf(name, open));
+}
+
+/** Searches in archives, and any query at all. */
+export function searchesContract(name: string, open: Open): void {
+  const rule = rulesOf(name, open);
+  archiveSearchContract(rule);
+  archiveModelContract(rule);
+}
+
+function rulesOf(name: string, open: Open): Rule {
+  return (title, check) =>
     test(`${name}: ${title}`, async () => {
       const clock = new FakeClock();
       const driver = await open(clock);
@@ -22,19 +62,9 @@ export function storageContract(name: string, open: Open): void {
         await driver.close();
       }
     });
+}
 
-  keyvalContract(rule);
-  entriesContract(rule);
-  changeContract(rule);
-  keyContract(rule);
-  mapContract(rule);
-  archiveContract(rule);
-  archivePagesContract(rule);
-  archiveSearchContract(rule);
-  archiveRetentionContract(rule);
-  driverContract(rule);
-  batchContract(rule);
-
+function closedContract(name: string, open: Open): void {
   test(`${name}: a closed driver refuses every call`, async () => {
     const driver = await open(new FakeClock());
     const keyval = driver.keyval(HOST, 'vcard');

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { openStorage } from '../../src/storage/index.ts';
+import type { Open } from './rows.ts';
 
 const made: string[] = [];
 
@@ -17,3 +19,6 @@ export function emptyFolder(): string {
   made.push(path);
   return path;
 }
+
+/** Opens a new database. */
+export const openSqlite: Open = (clock) => openStorage({ driver: 'sqlite', dataPath: emptyFolder(), clock });

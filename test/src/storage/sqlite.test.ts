@@ -1,3 +1,5 @@
+// What only this driver promises. The files sqlite-*-contract.test.ts have what every driver promises.
+
 import assert from 'node:assert/strict';
 import { closeSync, existsSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,12 +8,9 @@ import Database from 'better-sqlite3';
 import { damageOf, SqliteStorage } from '../../../src/storage/drivers/sqlite.ts';
 import { openStorage } from '../../../src/storage/index.ts';
 import { archived } from '../../storage/archived.ts';
-import { storageContract } from '../../storage/contract.ts';
 import { emptyFolder } from '../../storage/folder.ts';
 
 const HOST = 'montague.lit';
-
-storageContract('sqlite', (clock) => openStorage({ driver: 'sqlite', dataPath: emptyFolder(), clock }));
 
 test('data is there after closing and opening again', async () => {
   const dataPath = emptyFolder();

@@ -1,0 +1,4 @@
+import { archivesContract } from '../../storage/contract.ts';
+import { openSqlite } from '../../storage/folder.ts';
+
+archivesContract('sqlite', openSqlite);

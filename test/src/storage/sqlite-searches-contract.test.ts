@@ -1,0 +1,4 @@
+import { searchesContract } from '../../storage/contract.ts';
+import { openSqlite } from '../../storage/folder.ts';
+
+searchesContract('sqlite', openSqlite);

@@ -18,11 +18,10 @@ import {
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { inWords } from '../util/file-failure.ts';
+import { BUSY_TIMEOUT_MS } from './drivers/sqlite-timeouts.ts';
 import { StorageError } from './error.ts';
 import { APPLICATION_ID, MIGRATIONS } from './migrations.ts';
 
-/** The time to wait for another process that locks the database. */
-const BUSY_TIMEOUT_MS = 10_000;
 const SIDE_FILES = ['-wal', '-shm'];
 
 /** A database that can be restored. */

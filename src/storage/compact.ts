@@ -2,10 +2,9 @@
 
 import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { BUSY_TIMEOUT_MS } from './drivers/sqlite-timeouts.ts';
 import { StorageError } from './error.ts';
 
-/** The time to wait for another process that locks the database. */
-const BUSY_TIMEOUT_MS = 10_000;
 /** Pages that are freed while the writes of a running server wait: a few milliseconds. */
 const STEP = 256;
 

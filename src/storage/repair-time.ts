@@ -3,11 +3,9 @@
 import Database from 'better-sqlite3';
 import { POSITIONS_PER_MS } from './archive-ids.ts';
 import { TextIndex } from './drivers/sqlite-text-index.ts';
+import { BUSY_TIMEOUT_MS } from './drivers/sqlite-timeouts.ts';
 import { StorageError } from './error.ts';
 import { MIGRATIONS } from './migrations.ts';
-
-/** The time to wait for another process that locks the database. */
-const BUSY_TIMEOUT_MS = 10_000;
 
 const NEWEST_BEFORE = 'SELECT MAX(seq) FROM archive WHERE seq < ?';
 const FROM = 'SELECT seq FROM archive WHERE seq >= ? ORDER BY seq';

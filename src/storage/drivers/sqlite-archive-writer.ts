@@ -13,6 +13,7 @@ import { findMessage, findSent, tombstoneOf } from '../archived-text.ts';
 import { type ArchiveRows, FreePositions, type StoredRow } from './sqlite-archive-rows.ts';
 import type { ArchiveNumbers } from './sqlite-numbers.ts';
 import type { ArchiveOperation, RowKey } from './sqlite-operations.ts';
+import { Statements } from './sqlite-statements.ts';
 
 type Do<K extends ArchiveOperation['do']> = Extract<ArchiveOperation, { do: K }>;
 
@@ -37,14 +38,13 @@ const FORGET = 'UPDATE archive_owner SET owner = NULL, keep = NULL WHERE store =
 const NO_LIMIT = -1;
 
 export class ArchiveWriter {
-  readonly #db: Database.Database;
   readonly #rows: ArchiveRows;
   readonly #numbers: ArchiveNumbers;
   readonly #free: FreePositions;
-  readonly #statements = new Map<string, Database.Statement<unknown[], StoredRow>>();
+  readonly #statements: Statements;
 
   constructor(db: Database.Database, rows: ArchiveRows, numbers: ArchiveNumbers) {
-    this.#db = db;
+    this.#statements = new Statements(db);
     this.#rows = rows;
     this.#numbers = numbers;
     this.#free = new FreePositions(db);
@@ -201,10 +201,6 @@ export class ArchiveWriter {
   }
 
   #statement(sql: string): Database.Statement<unknown[], StoredRow> {
-    const kept = this.#statements.get(sql);
-    if (kept) return kept;
-    const statement = this.#db.prepare<unknown[], StoredRow>(sql);
-    this.#statements.set(sql, statement);
-    return statement;
+    return this.#statements.get(sql);
   }
 }

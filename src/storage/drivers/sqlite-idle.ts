@@ -6,8 +6,10 @@ import { ARCHIVE_FLAGS as FLAGS } from '../archive.ts';
 import { POSITIONS_PER_MS } from '../archive-ids.ts';
 import type { ArchiveRows, StoredRow } from './sqlite-archive-rows.ts';
 import type { ArchiveNumbers } from './sqlite-numbers.ts';
-import { BUSY_TIMEOUT_MS, type IdleOperation, type Progress } from './sqlite-operations.ts';
+import type { IdleOperation, Progress } from './sqlite-operations.ts';
+import { Statements } from './sqlite-statements.ts';
 import type { TextIndex } from './sqlite-text-index.ts';
+import { BUSY_TIMEOUT_MS } from './sqlite-timeouts.ts';
 
 type Do<K extends IdleOperation['do']> = Extract<IdleOperation, { do: K }>;
 
@@ -51,13 +53,14 @@ export class IdleWork {
   readonly #rows: ArchiveRows;
   readonly #numbers: ArchiveNumbers;
   readonly #index: TextIndex;
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #statements: Statements;
 
   constructor(
     db: Database.Database,
     parts: { rows: ArchiveRows; numbers: ArchiveNumbers; index: TextIndex },
   ) {
     this.#db = db;
+    this.#statements = new Statements(db);
     this.#rows = parts.rows;
     this.#numbers = parts.numbers;
     this.#index = parts.index;
@@ -90,7 +93,7 @@ export class IdleWork {
 
   #expire(operation: Do<'expire'>, store: number): Progress {
     const part = new Part(this.#index);
-    const owners = this.#statement(OWNERS).all(store, operation.from) as OwnerRow[];
+    const owners = this.#statements.get<OwnerRow>(OWNERS).all(store, operation.from);
     for (const owner of owners) {
       const isShrinking = operation.isShrinking && owner.id === operation.from;
       const left = this.#expireOwner(owner, operation, part, isShrinking);
@@ -128,11 +131,8 @@ export class IdleWork {
     for (;;) {
       if (bytes >= until.bytes) return { bytes, isDone: true };
       if (part.isOver) return { bytes, isDone: false };
-      const rows = this.#statement(until.rows === 'all' ? OLDEST : OLDEST_TAKEN).all(
-        owner,
-        until.below,
-        STEP_ROWS,
-      ) as StoredRow[];
+      const oldest = this.#statements.get<StoredRow>(until.rows === 'all' ? OLDEST : OLDEST_TAKEN);
+      const rows = oldest.all(owner, until.below, STEP_ROWS);
       for (const row of rows) {
         if (bytes >= until.bytes) break;
         this.#rows.remove(row, until.rows === 'all');
@@ -145,22 +145,22 @@ export class IdleWork {
 
   #sweep(): Progress {
     const part = new Part(this.#index);
-    const owners = this.#statement(NAMELESS).all() as { id: number }[];
+    const owners = this.#statements.get<{ id: number }>(NAMELESS).all();
     for (const { id } of owners) {
       const { isDone } = this.#removeOldest(id, part, EVERYTHING);
       if (!isDone) return { rows: part.rows, next: {} };
-      this.#statement(REMOVE_OWNER).run(id);
+      this.#statements.get(REMOVE_OWNER).run(id);
     }
     return { rows: part.rows, ...(owners.length < PART_ROWS ? {} : { next: {} }) };
   }
 
   #sweepPeers({ from }: Do<'sweep-peers'>): Progress {
     const part = new Part(this.#index);
-    const peers = this.#statement(PEERS).all(from) as { id: number; name: string }[];
+    const peers = this.#statements.get<{ id: number; name: string }>(PEERS).all(from);
     for (const { id, name } of peers) {
-      if (!this.#statement(IS_USED).get(id)) {
+      if (!this.#statements.get(IS_USED).get(id)) {
         this.#numbers.forgetPeer(name);
-        this.#statement(REMOVE_PEER).run(id);
+        this.#statements.get(REMOVE_PEER).run(id);
         part.rows += 1;
       }
       if (part.isOver) return { rows: part.rows, next: { from: id } };
@@ -189,14 +189,6 @@ export class IdleWork {
     } finally {
       this.#db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     }
-  }
-
-  #statement(sql: string): Database.Statement {
-    const kept = this.#statements.get(sql);
-    if (kept) return kept;
-    const statement = this.#db.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
   }
 }
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { backUp } from '../backup.ts';
 import { APPLICATION_ID, MIGRATION_FUNCTIONS, MIGRATIONS, type Migration } from '../migrations.ts';
-import { BUSY_TIMEOUT_MS } from './sqlite-operations.ts';
+import { BUSY_TIMEOUT_MS } from './sqlite-timeouts.ts';
 
 /** Larger write-ahead logs are cut back at the next checkpoint. */
 const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;

@@ -1,5 +1,7 @@
 // The writes that the main thread asks of the writing thread, their results, and the SQL that both use.
 
+import type { Failure } from './sqlite-failure.ts';
+
 export type StoreKind = 'keyval' | 'map' | 'archive';
 
 /** Identifies a store. */
@@ -125,6 +127,21 @@ export type WriteOperation =
 
 export type Operation = WriteOperation | IdleOperation;
 
+const IDLE: ReadonlySet<Operation['do']> = new Set<IdleOperation['do']>([
+  'index',
+  'rewrite-index',
+  'expire',
+  'sweep',
+  'sweep-peers',
+  'vacuum',
+  'checkpoint',
+]);
+
+/** Whether it is a part of work that can wait. */
+export function isIdle(operation: Operation): operation is IdleOperation {
+  return IDLE.has(operation.do);
+}
+
 /** The memory of an operation without its texts. */
 const OVERHEAD_BYTES = 256;
 
@@ -154,7 +171,7 @@ export interface Progress {
 }
 
 /** The number of changed rows, the progress of idle work, or the reason for no change. */
-export type Outcome = number | Progress | { readonly failed: string; readonly code: string };
+export type Outcome = number | Progress | Failure;
 
 /** A batch as one flat array (sqlite-wire.ts). */
 export type Primitive = string | number | boolean | null;
@@ -191,9 +208,6 @@ export interface WriterData {
   /** Whether a copy is made before the database is brought up to date. */
   readonly isBackedUp: boolean;
 }
-
-/** The time to wait for the lock of another process, such as the command line. */
-export const BUSY_TIMEOUT_MS = 10_000;
 
 /** SQL: the number of a store, from @host, @kind and @name. */
 export const STORE_ID = '(SELECT id FROM store WHERE host = @host AND kind = @kind AND name = @name)';

@@ -5,7 +5,6 @@
 //     ▲ │ part over                                        ▲ │ part over
 //     └─┘ Rest                                             └─┘ Rest
 
-import type Database from 'better-sqlite3';
 import { type ArchiveQuery, MAX_COUNT } from '../archive.ts';
 import { type ArchiveIds, timeOf } from '../archive-ids.ts';
 import type { Primitive } from './sqlite-operations.ts';
@@ -19,6 +18,7 @@ import {
 } from './sqlite-page-sql.ts';
 import type { Asked, ReadAnswer, Rest } from './sqlite-questions.ts';
 import type { Filter, Range, RowTest, Selector } from './sqlite-selection.ts';
+import type { Statements } from './sqlite-statements.ts';
 
 const PART_MS = 20;
 /** F3: a search that the index cannot answer ends after so many rows or so much time. */
@@ -42,17 +42,13 @@ interface Source extends Range {
   readonly test: RowTest | undefined;
 }
 
-type Statement = Database.Statement<[Record<string, unknown>], RawRow>;
-
 export class ArchivePages {
-  readonly #db: Database.Database;
+  readonly #statements: Statements;
   readonly #selector: Selector;
   readonly #ids: ArchiveIds;
-  /** By their text. Bounded by the forms of a selection. */
-  readonly #statements = new Map<string, Statement>();
 
-  constructor(db: Database.Database, selector: Selector, ids: ArchiveIds) {
-    this.#db = db;
+  constructor(statements: Statements, selector: Selector, ids: ArchiveIds) {
+    this.#statements = statements;
     this.#selector = selector;
     this.#ids = ids;
   }
@@ -107,10 +103,8 @@ export class ArchivePages {
   #countByIndex({ owner, peer, isWaiting, low, high }: Filter): number {
     if (owner === undefined || peer === 'none') return 0;
     const sql = countSql({ isWaiting, isOfPeer: peer !== undefined });
-    const [count] = this.#statement(sql).get({ owner, peer, low, high, limit: MAX_COUNT + 1 }) as unknown as [
-      number,
-    ];
-    return count;
+    const bounds = { owner, peer, low, high, limit: MAX_COUNT + 1 };
+    return this.#statements.raw<[number]>(sql).get(bounds)![0];
   }
 
   #countOneByOne(part: Part, filter: Filter): void {
@@ -159,7 +153,7 @@ export class ArchivePages {
     };
     if (kind === 'match') {
       const bounds = { low: BigInt(low), high: BigInt(high) };
-      return this.#statement(matchSql(selection)).iterate({
+      return this.#statements.raw<RawRow>(matchSql(selection)).iterate({
         owner,
         peer,
         ...bounds,
@@ -168,15 +162,7 @@ export class ArchivePages {
     }
     const skip = test ? 0 : part.skip; // Rows that need no test are passed over in the index.
     if (!test) part.skip = 0;
-    return this.#statement(rangeSql(selection)).iterate({ owner, peer, low, high, skip });
-  }
-
-  #statement(sql: string): Statement {
-    const kept = this.#statements.get(sql);
-    if (kept) return kept;
-    const statement: Statement = this.#db.prepare<[Record<string, unknown>], RawRow>(sql).raw();
-    this.#statements.set(sql, statement);
-    return statement;
+    return this.#statements.raw<RawRow>(rangeSql(selection)).iterate({ owner, peer, low, high, skip });
   }
 }
 

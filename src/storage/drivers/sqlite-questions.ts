@@ -1,6 +1,7 @@
 // What the main thread asks of the reading thread, and the answers.
 
 import type { ArchiveQuery } from '../archive.ts';
+import type { Failure } from './sqlite-failure.ts';
 import type { FromThread, Primitive } from './sqlite-operations.ts';
 
 /** Identifies an archive. */
@@ -42,7 +43,7 @@ export type ReadAnswer =
   | { readonly values: readonly Primitive[]; readonly rest?: Rest }
   /** No row or place has that id. */
   | { readonly notFound: string }
-  | { readonly failed: string; readonly code: string };
+  | Failure;
 
 /** Values of a row: id, time, `with`, flags, text. */
 export const ROW_VALUES = 5;

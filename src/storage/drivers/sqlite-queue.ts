@@ -11,10 +11,11 @@
 import type { Clock } from '../../util/clock.ts';
 import type { Faults } from '../../util/faults.ts';
 import { StorageError } from '../error.ts';
-import { failureOf } from './sqlite-failure.ts';
+import { errorFor } from './sqlite-failure.ts';
 import {
   type ArchiveStart,
   type IdleOperation,
+  isIdle,
   type Operation,
   type Outcome,
   type Progress,
@@ -30,16 +31,6 @@ import { encode } from './sqlite-wire.ts';
 /** One commit stays below some ten milliseconds. */
 const MAX_BATCH_ROWS = 200;
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
-
-const IDLE: ReadonlySet<Operation['do']> = new Set<IdleOperation['do']>([
-  'index',
-  'rewrite-index',
-  'expire',
-  'sweep',
-  'sweep-peers',
-  'vacuum',
-  'checkpoint',
-]);
 
 const WRITER = scriptOf('sqlite-writer');
 
@@ -272,10 +263,9 @@ export class WriteQueue {
       return;
     }
     const details = { driver: this.#driver, store: storeOf(operation) };
-    const cause = Object.assign(new Error(outcome.failed), { code: outcome.code });
-    const failure = failureOf(cause, 'Not written', details);
-    if (failure.condition === 'damaged') this.#damage ??= failure;
-    reject(failure);
+    const error = errorFor(outcome, 'Not written', details);
+    if (error.condition === 'damaged') this.#damage ??= error;
+    reject(error);
   }
 
   /**
@@ -314,11 +304,6 @@ export class WriteQueue {
 
 function gone({ message }: Error): Outcome {
   return { failed: `the writing thread ended: ${message}`, code: 'WRITER_GONE' };
-}
-
-/** Whether it is a part of work that can wait. */
-function isIdle(operation: Operation): operation is IdleOperation {
-  return IDLE.has(operation.do);
 }
 
 function singles(operation: Operation): readonly SingleOperation[] {

@@ -4,13 +4,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { ArchiveIds, timeOf } from '../archive-ids.ts';
+import { failureOf } from './sqlite-failure.ts';
 import type { Primitive } from './sqlite-operations.ts';
 import { BY_NAME, BY_POSITION, countSql, IS_VISIBLE, IS_WAITING, type RawRow } from './sqlite-page-sql.ts';
 import { ArchivePages } from './sqlite-pages.ts';
 import type { Asked, FromReader, Question, ReadAnswer, ReaderData } from './sqlite-questions.ts';
 import { type Lookup, NotFound, Selector } from './sqlite-selection.ts';
+import { Statements } from './sqlite-statements.ts';
+import { READ_TIMEOUT_MS } from './sqlite-timeouts.ts';
 
-const BUSY_TIMEOUT_MS = 2_000;
 const OWNERS_PER_ANSWER = 100;
 
 const STORE = `(SELECT id FROM store WHERE host = @host AND kind = 'archive' AND name = @store)`;
@@ -39,14 +41,14 @@ class Reader implements Lookup {
   readonly #ids: ArchiveIds;
   readonly #selector: Selector;
   readonly #pages: ArchivePages;
-  /** By their text, all of them constants. */
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #statements: Statements;
 
   constructor(db: Database.Database, ids: ArchiveIds) {
     this.#db = db;
+    this.#statements = new Statements(db);
     this.#ids = ids;
     this.#selector = new Selector(this, ids);
-    this.#pages = new ArchivePages(db, this.#selector, ids);
+    this.#pages = new ArchivePages(this.#statements, this.#selector, ids);
   }
 
   answer(question: Question): ReadAnswer {
@@ -54,8 +56,7 @@ class Reader implements Lookup {
       return this.#db.transaction(() => this.#answer(question)).deferred();
     } catch (error) {
       if (error instanceof NotFound) return { notFound: error.id };
-      const { message, code = '' } = error as Error & { code?: string };
-      return { failed: message, code };
+      return failureOf(error);
     }
   }
 
@@ -93,7 +94,7 @@ class Reader implements Lookup {
   #waiting(asked: Asked): Primitive[] {
     const owner = this.ownerNumber(asked);
     if (owner === undefined) return [];
-    return this.#raw<Primitive[]>(WAITING).all(owner).flat();
+    return this.#statements.raw<Primitive[]>(WAITING).all(owner).flat();
   }
 
   #usage(asked: Asked): Primitive[] {
@@ -101,17 +102,19 @@ class Reader implements Lookup {
     if (!owner) return [0, 0, 0, null, null, null, null, null];
     const count = (isWaiting: boolean) => {
       const bounds = { owner: owner.id, low: -1, high: Number.MAX_SAFE_INTEGER, limit: -1 };
-      return this.#raw<[number]>(countSql({ isWaiting, isOfPeer: false })).get(bounds)![0];
+      return this.#statements.raw<[number]>(countSql({ isWaiting, isOfPeer: false })).get(bounds)![0];
     };
     const ends = (['ASC', 'DESC'] as const).flatMap((order): Primitive[] => {
-      const row = this.#raw<[number, string | null]>(END(order)).get(owner.id);
+      const row = this.#statements.raw<[number, string | null]>(END(order)).get(owner.id);
       return row ? [this.#idOf(asked, ...row), timeOf(row[0])] : [null, null];
     });
     return [count(false), owner.bytes, count(true), owner.keep, ...ends];
   }
 
   #owners({ host, store, after }: Extract<Question, { ask: 'owners' }>): Primitive[] {
-    const rows = this.#raw<[string]>(after === undefined ? FIRST_OWNERS : OWNERS).all({ host, store, after });
+    const rows = this.#statements
+      .raw<[string]>(after === undefined ? FIRST_OWNERS : OWNERS)
+      .all({ host, store, after });
     return rows.flat();
   }
 
@@ -124,39 +127,27 @@ class Reader implements Lookup {
   }
 
   #owner({ host, store, owner }: Asked): OwnerRow | undefined {
-    return this.#statement(OWNER).get({ host, store, owner }) as OwnerRow | undefined;
+    return this.#statements.get<OwnerRow>(OWNER).get({ host, store, owner });
   }
 
   peerNumber(name: string): number | undefined {
-    return this.#raw<[number]>(PEER).get(name)?.[0];
+    return this.#statements.raw<[number]>(PEER).get(name)?.[0];
   }
 
   named(owner: number, id: string): RawRow | undefined {
-    return this.#raw<RawRow>(BY_NAME).get({ owner, id });
+    return this.#statements.raw<RawRow>(BY_NAME).get({ owner, id });
   }
 
   at(owner: number, position: number): RawRow | undefined {
-    return this.#raw<RawRow>(BY_POSITION).get({ owner, position });
+    return this.#statements.raw<RawRow>(BY_POSITION).get({ owner, position });
   }
 
   oldestVisible(owner: number): number | undefined {
-    return this.#raw<[number]>(OLDEST_PLACE).get(owner)?.[0];
+    return this.#statements.raw<[number]>(OLDEST_PLACE).get(owner)?.[0];
   }
 
   indexedUpto({ host, store }: Asked): number {
-    return this.#raw<[number]>(UPTO).get({ host, store })?.[0] ?? 0;
-  }
-
-  #raw<R>(sql: string): Database.Statement<unknown[], R> {
-    return this.#statement(sql).raw() as Database.Statement<unknown[], R>;
-  }
-
-  #statement(sql: string): Database.Statement {
-    const kept = this.#statements.get(sql);
-    if (kept) return kept;
-    const statement = this.#db.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
+    return this.#statements.raw<[number]>(UPTO).get({ host, store })?.[0] ?? 0;
   }
 }
 
@@ -166,12 +157,12 @@ function serve({ file, key }: ReaderData, port: NonNullable<typeof parentPort>):
   let db: Database.Database;
   let reader: Reader;
   try {
-    db = new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    db = new Database(file, { readonly: true, fileMustExist: true, timeout: READ_TIMEOUT_MS });
     db.pragma('cache_size = -32000');
     reader = new Reader(db, new ArchiveIds(Buffer.from(key)));
   } catch (error) {
-    const { message, code = '' } = error as Error & { code?: string };
-    post({ refused: message, code, newer: false });
+    const { failed: refused, code } = failureOf(error);
+    post({ refused, code });
     port.close();
     return;
   }

@@ -21,7 +21,7 @@ import type {
 import { StorageError } from '../error.ts';
 import { checkKey } from '../keys.ts';
 import type { ArchiveReader } from './sqlite-archive.ts';
-import { failureOf } from './sqlite-failure.ts';
+import { errorFor } from './sqlite-failure.ts';
 import type { Primitive, StoreName } from './sqlite-operations.ts';
 import {
   PAGE_VALUES,
@@ -243,7 +243,7 @@ function valuesOf(
   if ('values' in answer) return answer;
   if ('notFound' in answer)
     throw new StorageError('item-not-found', 'The archive has no row of that id', details);
-  throw failureOf(Object.assign(new Error(answer.failed), { code: answer.code }), 'Not read', details);
+  throw errorFor(answer, 'Not read', details);
 }
 
 function rowsIn(values: readonly Primitive[], first: number): ArchiveRow[] {

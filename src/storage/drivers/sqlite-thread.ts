@@ -11,7 +11,7 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../util/clock.ts';
 import { Backoff } from '../../util/flow/index.ts';
 import { StorageError } from '../error.ts';
-import { failureOf } from './sqlite-failure.ts';
+import { errorFor } from './sqlite-failure.ts';
 import type { FromThread } from './sqlite-operations.ts';
 
 const PAUSES = { firstMs: 1_000, longestMs: 30_000, jitter: 0 };
@@ -179,7 +179,7 @@ export class DatabaseThread<Message, Start, Answer> {
   #error(what: string, { refused, code = '', newer = false }: Refusal): StorageError {
     const { driver } = this.#options;
     if (newer) return new StorageError('newer-database', `${what}: ${refused}`, { driver });
-    return failureOf(Object.assign(new Error(refused), { code }), what, { driver });
+    return errorFor({ failed: refused, code }, what, { driver });
   }
 }
 

@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
 import { ArchiveRows } from './sqlite-archive-rows.ts';
 import { ArchiveWriter } from './sqlite-archive-writer.ts';
+import { failureOf } from './sqlite-failure.ts';
 import { IdleWork } from './sqlite-idle.ts';
 import { Meta } from './sqlite-meta.ts';
 import { ArchiveNumbers } from './sqlite-numbers.ts';
@@ -12,6 +13,7 @@ import { NewerDatabase, openDatabase } from './sqlite-open.ts';
 import {
   type FromWriter,
   type IdleOperation,
+  isIdle,
   type Operation,
   type Outcome,
   type Parameters,
@@ -22,6 +24,7 @@ import {
   type ToWriter,
   type WriterData,
 } from './sqlite-operations.ts';
+import { Statements } from './sqlite-statements.ts';
 import { TextIndex } from './sqlite-text-index.ts';
 import { decode } from './sqlite-wire.ts';
 
@@ -30,7 +33,7 @@ const HOPELESS = /^SQLITE_(BUSY|LOCKED|READONLY|CORRUPT|NOTADB|CANTOPEN|IOERR)/;
 
 class Writer {
   readonly #db: Database.Database;
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #statements: Statements;
   /** The numbers of stores. Bounded by the stores that modules open. */
   readonly #stores = new Map<string, number>();
   readonly #meta: Meta;
@@ -41,6 +44,7 @@ class Writer {
 
   constructor(db: Database.Database) {
     this.#db = db;
+    this.#statements = new Statements(db);
     this.#meta = new Meta(db);
     this.#numbers = new ArchiveNumbers(db);
     this.#index = new TextIndex(db);
@@ -94,20 +98,9 @@ class Writer {
   }
 
   #apply(operation: Operation): Outcome {
-    switch (operation.do) {
-      case 'all':
-        return operation.operations.reduce((rows, single) => rows + this.#applyOne(single), 0);
-      case 'index':
-      case 'rewrite-index':
-      case 'expire':
-      case 'sweep':
-      case 'sweep-peers':
-      case 'vacuum':
-      case 'checkpoint':
-        return this.#runIdle(operation);
-      default:
-        return this.#applyOne(operation);
-    }
+    if (isIdle(operation)) return this.#runIdle(operation);
+    if (operation.do !== 'all') return this.#applyOne(operation);
+    return operation.operations.reduce((rows, single) => rows + this.#applyOne(single), 0);
   }
 
   #runIdle(operation: IdleOperation): Outcome {
@@ -140,7 +133,7 @@ class Writer {
   }
 
   #purge(host: string, owner: string): number {
-    const archives = this.#statement(ARCHIVES_OF).all({ host, owner }) as { store: number }[];
+    const archives = this.#statements.get<{ store: number }>(ARCHIVES_OF).all({ host, owner });
     for (const { store } of archives) this.#archives.forget(store, owner);
     return PURGE.reduce((rows, sql) => rows + this.#write(sql, { host, owner }), archives.length);
   }
@@ -153,26 +146,15 @@ class Writer {
     if (known !== undefined) return known;
     const searchable = isSearchable === undefined ? null : Number(isSearchable);
     const row = { ...storeParameters(store), shared: isShared ? 1 : 0, searchable };
-    const before = this.#statement(SEARCHABLE).get(storeParameters(store)) as
-      | { searchable: number }
-      | undefined;
-    const { id } = this.#statement(NUMBER).get(row) as { id: number };
+    const before = this.#statements.get<{ searchable: number }>(SEARCHABLE).get(storeParameters(store));
+    const { id } = this.#statements.get<{ id: number }>(NUMBER).get(row)!;
     if (before && searchable !== null && before.searchable !== searchable) this.#index.restart();
     this.#stores.set(key, id);
     return id;
   }
 
   #write(sql: string, row: Parameters): number {
-    return this.#statement(sql).run(row).changes;
-  }
-
-  /** Prepares a statement once. The number of different texts is small. */
-  #statement(sql: string): Database.Statement {
-    const kept = this.#statements.get(sql);
-    if (kept) return kept;
-    const statement = this.#db.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
+    return this.#statements.get(sql).run(row).changes;
   }
 }
 
@@ -193,11 +175,6 @@ const PURGE = ['keyval', 'map'].map(
 );
 const ARCHIVES_OF = `SELECT store FROM archive_owner WHERE owner = @owner
   AND store IN (SELECT id FROM store WHERE host = @host AND shared = 0)`;
-
-function failureOf(error: unknown): { failed: string; code: string } {
-  const { message, code } = error as { message?: string; code?: string };
-  return { failed: message ?? String(error), code: code ?? '' };
-}
 
 /** Opens the database, then writes the batches that arrive on `port`, until the message 'close'. */
 function serve(data: WriterData, port: NonNullable<typeof parentPort>): void {

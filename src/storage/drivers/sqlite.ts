@@ -21,7 +21,7 @@ import { inBatch, StorageError } from '../error.ts';
 import type { KeyvalStore, MapStore, StorageDriver, StoreOptions } from '../stores.ts';
 import { type Places, SqliteArchive } from './sqlite-archive.ts';
 import { SqliteBatch } from './sqlite-batch.ts';
-import { failureOf } from './sqlite-failure.ts';
+import { errorOf } from './sqlite-failure.ts';
 import { Housekeeping } from './sqlite-housekeeping.ts';
 import {
   type IdleOperation,
@@ -33,7 +33,9 @@ import {
 } from './sqlite-operations.ts';
 import { WriteQueue } from './sqlite-queue.ts';
 import { SqliteReader } from './sqlite-reader.ts';
+import { Statements } from './sqlite-statements.ts';
 import { type PagedSql, SqliteKeyval, SqliteMap } from './sqlite-stores.ts';
+import { READ_TIMEOUT_MS } from './sqlite-timeouts.ts';
 import { DiskWatch } from './sqlite-watch.ts';
 
 const DRIVER = 'sqlite';
@@ -41,9 +43,6 @@ const FILE_NAME = 'enjamb.sqlite';
 /** Checked before SQLite opens them, because its error for one without permission names no file. */
 const SIDE_FILES = ['-wal', '-shm'];
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
-
-/** Readers wait only while another process recovers or closes the database. */
-const READ_TIMEOUT_MS = 2_000;
 
 /** The newest row may be this far in the future before the administrator is told. */
 const MAX_AHEAD_MS = 3_600_000;
@@ -102,7 +101,7 @@ export class SqliteStorage implements StorageDriver {
   readonly name = DRIVER;
   readonly #queue: WriteQueue;
   readonly #reader: Database.Database;
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #statements: Statements;
   /** Runs the changes of one owner one at a time, by host and owner. */
   readonly #changes = new SerialQueue();
   readonly #housekeeping: Housekeeping;
@@ -121,6 +120,7 @@ export class SqliteStorage implements StorageDriver {
     const { key, position, newest, isUnswept } = queue.start;
     this.#queue = queue;
     this.#reader = openReader(file);
+    this.#statements = new Statements(this.#reader);
     this.reader = new SqliteReader({
       file,
       driver: DRIVER,
@@ -324,13 +324,9 @@ export class SqliteStorage implements StorageDriver {
     }
   }
 
-  /** For the stores: prepares a statement once. The number of different texts is small. */
+  /** For the stores: prepares a statement once. */
   statement(sql: string): Database.Statement {
-    const kept = this.#statements.get(sql);
-    if (kept) return kept;
-    const statement = this.#reader.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
+    return this.#statements.get(sql);
   }
 
   #ownerOf(sql: string, parameters: object): string | undefined {
@@ -346,7 +342,7 @@ export class SqliteStorage implements StorageDriver {
     } catch (cause) {
       if (cause instanceof StorageError) throw cause;
       const details = { driver: DRIVER, store: store.name };
-      throw failureOf(cause as Error & { code?: string }, 'Not read', details);
+      throw errorOf(cause as Error, 'Not read', details);
     }
   }
 

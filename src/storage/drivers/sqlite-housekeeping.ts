@@ -21,6 +21,8 @@ export class Housekeeping {
   #isSweeping = false;
   /** Whether an owner was removed since the sweep began. */
   #isUnswept = false;
+  /** Whether words of single rows are to leave the index now. */
+  #hasLeftovers = false;
   #retry: Timer | undefined;
   #indexing: Timer | undefined;
   #later: Timer | undefined;
@@ -64,6 +66,7 @@ export class Housekeeping {
     if (this.#later || this.#isClosed) return;
     this.#later = this.#clock.after(LEFT_MS, () => {
       this.#later = undefined;
+      this.#hasLeftovers = true;
       this.sweep();
     });
   }
@@ -88,10 +91,16 @@ export class Housekeeping {
     while (this.#isUnswept) {
       this.#isUnswept = false;
       await this.run({ do: 'sweep' });
-      await this.run({ do: 'rewrite-index', from: 0 });
+      await this.#rewriteIndex();
       await this.#tidy();
       await this.run({ do: 'checkpoint' });
     }
+  }
+
+  async #rewriteIndex(): Promise<void> {
+    const isForced = this.#hasLeftovers;
+    await this.run({ do: 'rewrite-index', from: 0, isForced });
+    if (isForced) this.#hasLeftovers = false;
   }
 
   async #tidy(): Promise<void> {

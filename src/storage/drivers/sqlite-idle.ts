@@ -72,7 +72,7 @@ export class IdleWork {
       case 'index':
         return this.#advanceIndex();
       case 'rewrite-index':
-        return this.#index.rewrite(operation.from === 0) ? { rows: 0, next: { from: 1 } } : { rows: 0 };
+        return this.#rewriteIndex(operation);
       case 'expire':
         return this.#expire(operation, store);
       case 'sweep':
@@ -89,6 +89,11 @@ export class IdleWork {
   #advanceIndex(): Progress {
     const part = new Part(this.#index);
     return this.#index.advance(() => part.isOver) ? { rows: 0, next: {} } : { rows: 0 };
+  }
+
+  #rewriteIndex({ from, isForced }: Do<'rewrite-index'>): Progress {
+    const isUnfinished = this.#index.rewrite({ isFirst: from === 0, isForced });
+    return isUnfinished ? { rows: 0, next: { from: 1 } } : { rows: 0 };
   }
 
   #expire(operation: Do<'expire'>, store: number): Progress {

@@ -92,7 +92,12 @@ export type IdleOperation =
   /** Adds rows to the index of words. */
   | { readonly do: 'index' }
   /** Writes the index anew, without words of removed rows. `from`: 0 for the first part, then 1. */
-  | { readonly do: 'rewrite-index'; readonly from: number }
+  | {
+      readonly do: 'rewrite-index';
+      readonly from: number;
+      /** Also if no rows were removed in bulk. */
+      readonly isForced: boolean;
+    }
   /** Removes what is too old or too much, from the owner with the number `from` on. */
   | {
       readonly do: 'expire';

@@ -118,12 +118,11 @@ export class TextIndex {
   }
 
   /**
-   * Writes a part of the index anew if rows were removed in bulk. Returns whether parts are left. Even without a bulk, words of
-   * such rows would stay: between its pages, FTS5 keeps the words that begin them.
-   * @param isFirst begins with the first part
+   * Writes a part of the index anew if rows were removed in bulk. Returns whether parts are left.
+   * @param isForced also for rows that were removed one by one: between its pages, FTS5 keeps the words that begin them
    */
-  rewrite(isFirst: boolean): boolean {
-    if (this.#isSecure.get() === 1) return false;
+  rewrite({ isFirst, isForced }: { isFirst: boolean; isForced: boolean }): boolean {
+    if (this.#isSecure.get() === 1 && !isForced) return false;
     if (isFirst) this.#add.run(...SPARE); // FTS5 writes nothing anew unless the index has two segments.
     const before = this.#changes.get()!;
     this.#merge.run(isFirst ? -REWRITTEN_PAGES : REWRITTEN_PAGES);

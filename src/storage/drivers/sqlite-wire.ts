@@ -29,7 +29,7 @@ const SHAPES: { readonly [K in Kind]: readonly FieldsOf<K>[] } = {
   purge: ['host', 'owner'],
   stop: ['position'],
   index: [],
-  'rewrite-index': ['from'],
+  'rewrite-index': ['from', 'isForced'],
   expire: ['now', 'before', 'maxBytes', 'from', 'isShrinking'],
   sweep: [],
   'sweep-peers': ['from'],

@@ -48,7 +48,7 @@ const OPERATIONS: readonly Operation[] = [
   { do: 'purge', host: 'a.lit', owner: 'romeo' },
   { do: 'stop', position: 4 },
   { do: 'index' },
-  { do: 'rewrite-index', from: 0 },
+  { do: 'rewrite-index', from: 0, isForced: true },
   { do: 'expire', in: ARCHIVE, now: 1, before: 2, maxBytes: 3, from: 4, isShrinking: true },
   { do: 'sweep' },
   { do: 'sweep-peers', from: 3 },

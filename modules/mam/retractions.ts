@@ -6,7 +6,7 @@ import { type Jid, type Module, NS, type Retraction, type Stanza, TokenBuckets }
 /** Longer ids are those of no message. */
 const MAX_ID = 1024;
 /** The storage may read 10,000 rows to find a message. Further retractions of an author are stored and delivered only. */
-const RATE = { size: 100, windowMs: 600_000 };
+const RATE = { size: 30, windowMs: 180_000 };
 const MAX_AUTHORS = 10_000;
 
 export class Retractions {

@@ -40,6 +40,21 @@ test('E1: archive_expires_after = "never" keeps them', async (t) => {
   assert.equal((await rowsOf(there, JULIET)).length, 1);
 });
 
+test('E1: of host and user, who keeps messages for a shorter time counts, for that user only', async (t) => {
+  const clock = new FakeClock();
+  const there = await stage(t, { clock, options: 'archive_expires_after = "30 days"' });
+  await archiveOf(there.server.server).keep('juliet', 7 * DAY);
+  await archiveOf(there.server.server, 'montague.lit').keep('romeo', 60 * DAY);
+  there.romeo.send(`<message type='chat' to='${BALCONY}'>${BODY}</message>`);
+  await done(there, there.romeo);
+  clock.moveWallClock(8 * DAY);
+  await clock.advance(DAY / 24);
+  assert.deepEqual([(await rowsOf(there, ROMEO)).length, (await rowsOf(there, JULIET)).length], [1, 0]);
+  clock.moveWallClock(23 * DAY);
+  await clock.advance(DAY / 24);
+  assert.deepEqual(await rowsOf(there, ROMEO), []);
+});
+
 test('E1: the oldest messages of an archive beyond archive_max_size are removed, down to 95 %', async (t) => {
   const clock = new FakeClock();
   const there = await stage(t, { clock, options: 'archive_max_size = "1 MiB"' });

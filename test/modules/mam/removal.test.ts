@@ -34,7 +34,7 @@ async function live(there: Stage): Promise<void> {
     `<block xmlns='urn:xmpp:blocking'><item jid='x${jid}'/></block>`,
   ];
   for (const [n, store] of stores.entries()) there.juliet.send(`<iq type='set' id='s${n}'>${store}</iq>`);
-  for (let n = 0; n < 300; n++) there.juliet.send(message(JULIET, n, `${SECRET} ${SECRET}${n}`));
+  for (let n = 0; n < 40; n++) there.juliet.send(message(JULIET, n, `${SECRET} ${SECRET}${n}`));
   there.juliet.send(message(ROMEO, 0, SENT));
   await done(there, there.juliet);
   await arrives(

@@ -150,8 +150,8 @@ export class Archiving {
     { peer, direction }: Pick<Entry, 'peer' | 'direction'>,
   ): boolean {
     if (peer.resource === undefined) return false;
-    const x = stanza.getChild('x', NS.MUC_USER);
-    if (x && !isInvitation(x)) return true; // An invitation proves nothing: occupants may send one.
+    // An invitation proves nothing: occupants may send one, and the room may add its mark after it.
+    if (stanza.getChildren('x', NS.MUC_USER).some((x) => !isInvitation(x))) return true;
     const client = this.#module.host.sessions.get(direction === 'sent' ? from : to);
     return client?.state.mucJoins?.has(peer.bare) === true;
   }

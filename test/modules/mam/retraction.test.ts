@@ -282,18 +282,27 @@ for (const [what, x] of [
   });
 }
 
-test('R3: an occupant who adds an invitation to a retraction retracts no message of another occupant', async (t) => {
-  const there = await inRoom(t);
-  const arrive = (nick: string, id: string, content: string) =>
-    arrives(
-      there,
-      `<message type='chat' from='${ROOM}/${nick}' to='${BALCONY}' id='${id}'>${content}</message>`,
-    );
-  await arrive('nurse', 'a', BODY);
-  const invitation = `<x xmlns='http://jabber.org/protocol/muc#user'><invite to='${ROMEO}'/></x>`;
-  await arrive('peter', 'x', invitation + retract('a'));
-  assert.equal((await states(there, JULIET))[0], 'text a');
-});
+for (const [what, to, mark] of [
+  ['to a client that is in the room', BALCONY, ''],
+  [
+    'that the room marks, to one that is gone',
+    `${JULIET}/tomb`,
+    "<x xmlns='http://jabber.org/protocol/muc#user'/>",
+  ],
+] as const) {
+  test(`R3: an occupant who adds an invitation to a retraction ${what} retracts no message of another`, async (t) => {
+    const there = await inRoom(t);
+    const arrive = (nick: string, id: string, content: string) =>
+      arrives(
+        there,
+        `<message type='chat' from='${ROOM}/${nick}' to='${to}' id='${id}'>${content}${mark}</message>`,
+      );
+    await arrive('nurse', 'a', BODY);
+    const invitation = `<x xmlns='http://jabber.org/protocol/muc#user'><invite to='${ROMEO}'/></x>`;
+    await arrive('peter', 'x', invitation + retract('a'));
+    assert.equal((await states(there, JULIET))[0], 'text a');
+  });
+}
 
 test('R6: the old form, urn:xmpp:message-retract:0, is relayed and archived, without a tombstone', async (t) => {
   const there = await stage(t);

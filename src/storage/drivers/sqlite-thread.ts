@@ -97,9 +97,9 @@ export class DatabaseThread<Message, Start, Answer> {
 
   #start(): void {
     this.#state = 'starting';
-    const { script, data } = this.#options;
+    const { script, data, role } = this.#options;
     try {
-      this.#listen(new Worker(script, { workerData: data }));
+      this.#listen(new Worker(script, { workerData: data, name: `enjamb-${role}` }));
     } catch (error) {
       this.#notStarted({ refused: (error as Error).message }); // The system refuses another thread.
     }

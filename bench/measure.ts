@@ -19,11 +19,20 @@ import {
   type Place,
 } from './servers/server.ts';
 
-export const SERVERS: Record<string, { launch: Launch; lacks?: readonly Ability[] }> = {
+interface Contender {
+  readonly launch: Launch;
+  readonly lacks?: readonly Ability[];
+  /** Runs only in scenarios that need this. */
+  readonly onlyFor?: Ability;
+}
+
+export const SERVERS: Record<string, Contender> = {
   enjamb: { launch: enjamb },
-  'prosody-stock': { launch: prosody('stock'), lacks: ['archive'] },
-  'prosody-tuned': { launch: prosody('tuned'), lacks: ['archive'] },
-  ejabberd: { launch: ejabberd, lacks: ['archive'] },
+  'prosody-stock': { launch: prosody('stock') },
+  'prosody-tuned': { launch: prosody('tuned') },
+  'prosody-sqlite': { launch: prosody('sqlite'), onlyFor: 'archive' },
+  ejabberd: { launch: ejabberd('mnesia') },
+  'ejabberd-sqlite': { launch: ejabberd('sqlite'), onlyFor: 'archive' },
   'node-xmpp-server': {
     launch: nodeXmppServer,
     lacks: ['accounts', 'archive', 'presence', 'rooms', 'federation'],
@@ -32,7 +41,7 @@ export const SERVERS: Record<string, { launch: Launch; lacks?: readonly Ability[
 
 const PREPARE_MS = 90_000;
 /** Time that a run may take beyond its planned end. */
-const OVERTIME_MS = 20_000;
+const OVERTIME_MS = 60_000;
 const S2S_PORT = 25_269;
 let nextPort = 25_322;
 
@@ -50,14 +59,16 @@ export interface Outcome {
  * @throws Error when the scenario fails or hangs.
  */
 export async function measure(scenario: Scenario, name: string): Promise<Outcome | undefined> {
-  const { launch, lacks } = SERVERS[name]!;
+  const { launch, lacks, onlyFor = scenario.needs } = SERVERS[name]!;
+  if (onlyFor !== scenario.needs) return undefined;
   if (scenario.needs !== undefined && lacks?.includes(scenario.needs)) return undefined;
   const folder = await mkdtemp(join(tmpdir(), 'enjamb-bench-'));
   const cleaning: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
   try {
+    const hasArchive = scenario.needs === 'archive';
     const servers: BenchServer[] = [];
     for (const place of await placesFor(scenario, folder, cleaning)) {
-      const server = await launch({ users: scenario.users, ...place });
+      const server = await launch({ users: scenario.users, hasArchive, ...place });
       if (!server) return undefined;
       cleaning.push(() => server.stop());
       servers.push(server);

@@ -10,6 +10,9 @@ const TICKS_PER_SECOND = 100; // USER_HZ is 100 on every Linux that Node runs on
 
 interface Stat {
   readonly parent: number;
+  /** Of the thread or process alone. */
+  readonly own: number;
+  /** With its children that have ended. */
   readonly ticks: number;
 }
 
@@ -18,6 +21,15 @@ export function cpuSeconds(pid: number): number {
   let ticks = 0;
   for (const member of family(pid)) ticks += stat(member)?.ticks ?? 0;
   return ticks / TICKS_PER_SECOND;
+}
+
+/** User and system time of the threads with this name, of a process and its descendants. */
+export function threadSeconds(pid: number, name: string): number {
+  const threads = family(pid).flatMap((member) =>
+    readdirSync(`/proc/${member}/task`).map((id) => `/proc/${member}/task/${id}`),
+  );
+  const named = threads.filter((folder) => read(`${folder}/comm`)?.trim() === name);
+  return named.reduce((sum, folder) => sum + (statOf(folder)?.own ?? 0), 0) / TICKS_PER_SECOND;
 }
 
 /** User and system time of all processes on this machine since it started. */
@@ -86,11 +98,16 @@ export function givePrecedence(pid: number): void {
 }
 
 function stat(pid: number): Stat | undefined {
-  const text = read(`/proc/${pid}/stat`);
+  return statOf(`/proc/${pid}`);
+}
+
+function statOf(folder: string): Stat | undefined {
+  const text = read(`${folder}/stat`);
   if (text === undefined) return undefined;
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [utime, stime, cutime, cstime] = fields.slice(11, 15).map(Number);
-  return { parent: Number(fields[1]), ticks: utime! + stime! + cutime! + cstime! };
+  const own = utime! + stime!;
+  return { parent: Number(fields[1]), own, ticks: own + cutime! + cstime! };
 }
 
 function read(path: string): string | undefined {

@@ -6,11 +6,13 @@
 // prints the CPU seconds of each. The quietest round counts, since other load only adds.
 
 import { writeFile } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measure, SERVERS } from './measure.ts';
 import { keepAwayFromServers } from './process.ts';
 import { Report } from './report.ts';
 import type { Scenario } from './scenario.ts';
+import { archiveChat, archivePaced } from './scenarios/archive.ts';
 import { catchUp } from './scenarios/catch-up.ts';
 import { chat } from './scenarios/chat.ts';
 import { idle } from './scenarios/idle.ts';
@@ -31,10 +33,15 @@ const SCENARIOS: Record<string, Scenario> = {
   login: login('login, SCRAM, TLS', 'SCRAM-SHA-1'),
   'login-plain': login('login, PLAIN, TLS', 'PLAIN'),
   latency,
+  'archive-chat': archiveChat,
+  'archive-paced': archivePaced,
   'catch-up': catchUp,
   idle: idle('memory of an idle session', { tls: false }),
   'idle-tls': idle('memory of an idle TLS session', { tls: true }),
 };
+
+/** Several scenarios under one name. */
+const GROUPS: Record<string, readonly string[]> = { archive: ['archive-chat', 'archive-paced'] };
 
 /** The other benchmarks. Each gets the arguments after its name. */
 const COMMANDS: Record<string, (args: readonly string[]) => Promise<void>> = {
@@ -42,6 +49,7 @@ const COMMANDS: Record<string, (args: readonly string[]) => Promise<void>> = {
   joins: async (args) => (await import('./joins/joins.ts')).joins(args),
   rejoin: async (args) => (await import('./rejoin/rejoin.ts')).rejoin(args),
   soak: async (args) => (await import('./soak/soak.ts')).soak(args),
+  'archive-large': async (args) => (await import('./archive-large/archive-large.ts')).archiveLarge(args),
   attack: async (args) => (await import('./attack/attack.ts')).attack(args),
 };
 
@@ -51,8 +59,9 @@ await (command ? command(rest) : benchScenarios());
 process.exit();
 
 async function benchScenarios(): Promise<void> {
-  const { scenarios, servers, rounds, json } = chosen();
+  const { scenarios, servers, rounds, json, hasPrecedence } = chosen();
   keepAwayFromServers();
+  if (hasPrecedence) setPriority(constants.priority.PRIORITY_HIGHEST); // Servers inherit it.
   const report = new Report();
   for (const name of scenarios) {
     for (let round = 0; round < rounds; round++) {
@@ -71,16 +80,24 @@ async function benchScenarios(): Promise<void> {
   if (json !== undefined) await writeFile(json, report.json());
 }
 
-function chosen(): { scenarios: string[]; servers: string[]; rounds: number; json: string | undefined } {
+function chosen(): {
+  scenarios: string[];
+  servers: string[];
+  rounds: number;
+  json: string | undefined;
+  hasPrecedence: boolean;
+} {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       servers: { type: 'string', default: Object.keys(SERVERS).join(',') },
       rounds: { type: 'string', default: '2' },
       json: { type: 'string' },
+      precedence: { type: 'boolean', default: false },
     },
   });
-  const scenarios = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);
+  const named = positionals.flatMap((name) => GROUPS[name] ?? [name]);
+  const scenarios = named.length > 0 ? named : Object.keys(SCENARIOS);
   const servers = values.servers.split(',');
   const unknown = [
     ...scenarios.filter((name) => !SCENARIOS[name]),
@@ -88,10 +105,16 @@ function chosen(): { scenarios: string[]; servers: string[]; rounds: number; jso
   ];
   if (unknown.length > 0) {
     process.stderr.write(
-      `unknown: ${unknown.join(' ')}\nscenarios: ${Object.keys(SCENARIOS).join(' ')}\n` +
+      `unknown: ${unknown.join(' ')}\nscenarios: ${Object.keys({ ...SCENARIOS, ...GROUPS }).join(' ')}\n` +
         `servers: ${Object.keys(SERVERS).join(' ')}\nothers: ${Object.keys(COMMANDS).join(' ')}\n`,
     );
     process.exit(2);
   }
-  return { scenarios, servers, rounds: Number(values.rounds), json: values.json };
+  return {
+    scenarios,
+    servers,
+    rounds: Number(values.rounds),
+    json: values.json,
+    hasPrecedence: values.precedence,
+  };
 }

@@ -54,7 +54,7 @@ async function fetchAll(client: LoadClient): Promise<number> {
   for (let after = ''; ; ) {
     const text = await page(client, `<max>${PAGE}</max><after>${after}</after>`);
     count += text.split('</result>').length - 1;
-    if (text.includes("complete='true'")) break;
+    if (/complete=['"]true['"]/.test(text)) break;
     after = /<last>([^<]*)</.exec(text)?.[1] ?? '';
   }
   if (count < MESSAGES) throw new Error(`${count} of ${MESSAGES} messages`);

@@ -32,17 +32,18 @@ export function chat(name: string, { underWay, tls }: { underWay: number; tls: b
 export async function chatting(
   pairs: readonly (readonly [LoadClient, LoadClient])[],
   underWay: number,
-  { firstMs = 10_000 }: { firstMs?: number } = {},
+  { firstMs = 10_000, write = sameMessages }: { firstMs?: number; write?: MessageWriter } = {},
 ): Promise<Prepared> {
   let delivered = 0;
   let isRunning = false;
   for (const [sender, receiver] of pairs) {
-    connectPair(sender, receiver, (count) => {
+    const onDelivered = (count: number) => {
       delivered += count;
       return isRunning;
-    });
+    };
+    connectPair(sender, receiver, { onDelivered, write });
   }
-  for (const [sender, receiver] of pairs) sender.write(message(receiver.jid));
+  for (const [sender, receiver] of pairs) sender.write(write(receiver.jid, 1));
   for (let waited = 0; delivered < pairs.length; waited += 50) {
     if (waited > firstMs) throw new Error(`${delivered} of ${pairs.length} first messages have arrived`);
     await pause(50);
@@ -51,7 +52,7 @@ export async function chatting(
     async run() {
       delivered = 0;
       isRunning = true;
-      for (const [sender, receiver] of pairs) sender.write(message(receiver.jid).repeat(underWay));
+      for (const [sender, receiver] of pairs) sender.write(write(receiver.jid, underWay));
       await pause(RUN_MS);
       isRunning = false;
       await pause(300);
@@ -67,17 +68,30 @@ export async function chatting(
 function connectPair(
   sender: LoadClient,
   receiver: LoadClient,
-  onDelivered: (count: number) => boolean,
+  { onDelivered, write }: { onDelivered: (count: number) => boolean; write: MessageWriter },
 ): void {
-  const next = message(receiver.jid);
   sender.drainTo(() => {});
   receiver.drainTo(
     counter('</message>', (count) => {
-      if (onDelivered(count)) sender.write(count === 1 ? next : next.repeat(count));
+      if (onDelivered(count)) sender.write(write(receiver.jid, count));
     }),
   );
 }
 
-function message(to: string): string {
-  return `<message type='chat' to='${to}' id='m'><body>${BODY}</body></message>`;
+/** @returns some messages */
+export type MessageWriter = (to: string, count: number) => string;
+
+const sameMessages: MessageWriter = (to, count) => message(to, 'm').repeat(count);
+
+let lastId = 0;
+
+/** Servers with an archive may compare ids, to find out whether a message was sent before. */
+export const distinctMessages: MessageWriter = (to, count) => {
+  let text = '';
+  for (let i = 0; i < count; i++) text += message(to, `m${++lastId}`);
+  return text;
+};
+
+function message(to: string, id: string): string {
+  return `<message type='chat' to='${to}' id='${id}'><body>${BODY}</body></message>`;
 }

@@ -1,12 +1,21 @@
 // ejabberd from Debian. Accounts are registered in-band (XEP-0077), which the configuration allows.
 
 import { spawnSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { LoadClient } from '../client.ts';
-import { type BenchServer, type BenchSetup, launch, PASSWORD, ROOMS } from './server.ts';
+import { type BenchServer, type BenchSetup, type Launch, launch, PASSWORD, ROOMS } from './server.ts';
 
-export async function ejabberd(setup: BenchSetup): Promise<BenchServer | undefined> {
+/** Of Debian's package. */
+const SQLITE_SCHEMA = '/usr/share/ejabberd/sql/lite.sql';
+
+/** @param archives where they are stored */
+export function ejabberd(archives: 'mnesia' | 'sqlite'): Launch {
+  return (setup) => start(setup, archives);
+}
+
+async function start(setup: BenchSetup, archives: 'mnesia' | 'sqlite'): Promise<BenchServer | undefined> {
   const { folder, users, tls, address, port } = setup;
   // It uses the system's resolver, which has no records of the benchmark, so its domain is its address.
   const domain = setup.federation ? address : setup.domain;
@@ -15,7 +24,9 @@ export async function ejabberd(setup: BenchSetup): Promise<BenchServer | undefin
   await mkdir(join(folder, 'spool'), { recursive: true });
   await writeFile(join(folder, 'server.pem'), tls.cert + tls.key);
   const file = join(folder, 'ejabberd.yml');
-  await writeFile(file, config({ ...setup, domain }));
+  const database = archives === 'sqlite' ? join(folder, 'archive.sqlite') : undefined;
+  if (database !== undefined) new Database(database).exec(await readFile(SQLITE_SCHEMA, 'utf8')).close();
+  await writeFile(file, config({ ...setup, domain }, database));
   const erl = [
     '-noinput',
     '-mnesia',
@@ -37,7 +48,10 @@ export async function ejabberd(setup: BenchSetup): Promise<BenchServer | undefin
   return server;
 }
 
-const config = ({ folder, address, port, domain, federation }: BenchSetup) => `
+const config = (
+  { folder, address, port, domain, federation, hasArchive }: BenchSetup,
+  database: string | undefined,
+) => `
 hosts: ["${domain}"]
 loglevel: error
 certfiles: ["${folder}/server.pem"]
@@ -51,6 +65,7 @@ listen:
     access: c2s
     shaper: none
 ${federation ? federate(address, federation.port) : ''}
+${database === undefined ? '' : `sql_type: sqlite\nsql_database: "${database}"`}
 acl:
   local: { user_regexp: "" }
 access_rules:
@@ -82,6 +97,7 @@ modules:
     max_user_conferences: 1000
     max_users: 1000
     default_room_options: { max_users: 1000 }
+${hasArchive ? `  mod_mam: { default: always, db_type: ${database === undefined ? 'mnesia' : 'sql'} }` : ''}
 `;
 
 const federate = (address: string, port: number) => `

@@ -48,7 +48,7 @@ function profiling(): NodeJS.ProcessEnv {
   return folder === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` };
 }
 
-const config = ({ address, port, domain, federation }: BenchSetup) => `
+const config = ({ address, port, domain, federation, hasArchive = true }: BenchSetup) => `
 interfaces = ["${address}"]
 c2s_ports = [${port}]
 c2s_direct_tls_ports = []
@@ -61,6 +61,7 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 limits = false
 log_level = "warn"
+modules_disabled = [${hasArchive ? '' : '"mam"'}]
 [hosts."${domain}"]
 [hosts."${ROOMS}"]
 component = "muc"

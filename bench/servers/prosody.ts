@@ -7,8 +7,13 @@ import { type BenchServer, type BenchSetup, launch, PASSWORD, ROOMS } from './se
 
 /** The generational garbage collector, and a larger cache of the block list. */
 const TUNED = `gc = { mode = "generational" }\nblocklist_cache_size = 4096\n`;
+const SQLITE = `storage = { archive = "sql" }\nsql = { driver = "SQLite3"; database = "archive.sqlite" }\n`;
+const EXTRA = { stock: '', tuned: TUNED, sqlite: TUNED + SQLITE };
 
-export function prosody(variant: 'stock' | 'tuned'): (setup: BenchSetup) => Promise<BenchServer | undefined> {
+/** `sqlite`: tuned, and with the archives in a database. */
+export function prosody(
+  variant: 'stock' | 'tuned' | 'sqlite',
+): (setup: BenchSetup) => Promise<BenchServer | undefined> {
   return async (setup) => {
     const { folder, users, tls, domain } = setup;
     if (spawnSync('which', ['prosody']).status !== 0) return undefined;
@@ -21,12 +26,12 @@ export function prosody(variant: 'stock' | 'tuned'): (setup: BenchSetup) => Prom
     const account = `return { ["password"] = "${PASSWORD}"; };\n`;
     for (let i = 0; i < users; i++) await writeFile(join(accounts, `u${i}.dat`), account);
     const file = join(folder, 'prosody.cfg.lua');
-    await writeFile(file, config(setup, data) + (variant === 'tuned' ? TUNED : '') + hosts(domain));
+    await writeFile(file, config(setup, data) + EXTRA[variant] + hosts(domain));
     return launch(`prosody ${variant}`, setup, ['prosody', '--config', file, '-F']);
   };
 }
 
-const config = ({ folder, address, port, federation }: BenchSetup, data: string) => `
+const config = ({ folder, address, port, federation, hasArchive }: BenchSetup, data: string) => `
 run_as_root = true
 pidfile = "${folder}/prosody.pid"
 data_path = "${data}"
@@ -37,7 +42,7 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 authentication = "internal_hashed"
 modules_enabled = { "disco", "roster", "saslauth", "tls", "blocklist", "bookmarks", "carbons", "dialback",
-  "pep", "private", "smacks", "vcard4", "vcard_legacy", "csi_simple", "ping", "register", "time", "uptime", "version" }
+  "pep", "private", "smacks", "vcard4", "vcard_legacy", "csi_simple", "ping", "register", "time", "uptime", "version"${hasArchive ? ', "mam"' : ''} }
 ssl = { certificate = "${folder}/cert.pem"; key = "${folder}/key.pem" }
 log = { warn = "*console" }
 `;

@@ -39,6 +39,8 @@ export interface BenchSetup extends Place {
   /** Accounts `u0`, `u1`, … */
   readonly users: number;
   readonly tls: { readonly key: string; readonly cert: string };
+  /** Whether messages are archived. Default: as the server does without a configuration. */
+  readonly hasArchive?: boolean;
   /** For federation: the port for servers, and the port of a DNS server at 127.0.0.1 with their records. */
   readonly federation?: { readonly port: number; readonly dnsPort: number };
 }

@@ -50,6 +50,15 @@ for (const Program of [GajimUser, DinoUser]) {
       await user.restart();
       await shows(user, texts(1, 18), 'what is left in an archive that has lost the message it knew');
       await leaves(there, user);
+
+      await retractAndBlock(t, there);
+      await user.restart();
+      await shows(
+        user,
+        [...texts(1, 18), ...texts(20, 20)],
+        'neither what was retracted nor what was blocked',
+      );
+      await leaves(there, user);
       await there.enjamb.stop();
     },
   );
@@ -69,6 +78,22 @@ async function takes(client: ScriptedClient, messages: number): Promise<void> {
   client.send('<presence/>');
   for (let n = 0; n < messages; n++) await client.skipUntil(({ name }) => name === 'message');
   client.drop();
+}
+
+/** Message 19 is retracted (XEP-0424), and 21 is refused (XEP-0191). Another client takes what waits. */
+async function retractAndBlock(t: TestContext, there: Scene): Promise<void> {
+  const romeo = await login(t, `${ROMEO}/orchard`);
+  await write({ ...there, romeo }, texts(19, 20));
+  const [retracted = ''] = texts(19, 19);
+  const retract = `<retract xmlns='urn:xmpp:message-retract:1' id='${retracted}'/>`;
+  romeo.send(`<message type='chat' to='${JULIET}' id='retraction'>${retract}</message>`);
+  await writes(romeo, ROMEO, 'end');
+  const juliet = await login(t, `${JULIET}/other`);
+  juliet.send(`<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='${ROMEO}'/></block></iq>`);
+  await juliet.skipUntil(({ attrs }) => attrs.id === 'b' && attrs.type === 'result');
+  await takes(juliet, 2);
+  romeo.send(`<message type='chat' to='${JULIET}' id='blocked'><body>(message 21)</body></message>`);
+  await romeo.skipUntil(({ attrs }) => attrs.id === 'blocked' && attrs.type === 'error');
 }
 
 async function leaves({ enjamb }: Scene, user: GajimUser | DinoUser): Promise<void> {

@@ -4,7 +4,6 @@ import { cpSync, globSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { type Kind, scene } from '../../matrix/service.ts';
 import { AWAY, ENJAMB, HOME } from '../../support/addresses.ts';
 import type { LogLine } from '../../support/enjamb.ts';
@@ -46,7 +45,6 @@ interface Player {
   error?: string;
 }
 
-const PLUGINS = fileURLToPath(new URL('./plugins', import.meta.url));
 const DEFAULT_ABSENCE = 60;
 /** After the absence: a join, the archive, and what a slow machine adds. */
 const GRACE_MS = 12_000;
@@ -65,7 +63,6 @@ export async function run(t: TestContext, options: RunOptions): Promise<Outcome[
   const set = await scene(t, remote, { ...serversFor(fault), config: configuration(options, fault) });
   const { there, service } = set;
   const room = await prepareRoom(set, remote, fault);
-  await there.enjamb.command(['module', 'load', 'empty_archive']);
   const clients = await RoomClients.start(t, there);
   const person = async (name: string) => {
     await service.addUser(name, PASSWORD);
@@ -117,7 +114,6 @@ export async function run(t: TestContext, options: RunOptions): Promise<Outcome[
 
 function configuration({ mode, absence = DEFAULT_ABSENCE }: RunOptions, fault: Fault): string[] {
   return [
-    `plugin_paths = [${JSON.stringify(PLUGINS)}]`,
     `muc_autorejoin = "${mode}"`,
     `muc_autorejoin_absence = ${absence}`,
     'ping_muc_delay = 2',

@@ -103,8 +103,12 @@ export class Scene {
   }
 }
 
-export async function scene(t: TestContext, options = '', modules = MODULES): Promise<Scene> {
-  const clock = new FakeClock();
+export async function scene(
+  t: TestContext,
+  options = '',
+  modules = MODULES,
+  clock = new FakeClock(),
+): Promise<Scene> {
   const test = await startServer(t, {
     clock,
     config: `

@@ -1,73 +1,21 @@
 // Messages that wait in the archive for a client (XEP-0160 with XEP-0313 and XEP-0198): written once, delivered once.
 
 import assert from 'node:assert/strict';
-import { cpSync } from 'node:fs';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { ARCHIVE_FLAGS, type ArchiveRow } from '../../../src/storage/archive.ts';
+import { test } from 'node:test';
+import { ARCHIVE_FLAGS } from '../../../src/storage/archive.ts';
 import type { Element } from '../../../src/xml/element.ts';
-import { emptyFolder } from '../../storage/folder.ts';
 import type { ScriptedClient } from '../../support/client.ts';
 import { becomeAvailable, reloadModule } from '../../support/contacts.ts';
 import { archiveOf, waitingFor } from '../../support/waiting.ts';
-import {
-  BALCONY,
-  CHAMBER,
-  chat,
-  JULIET,
-  MODULES,
-  ROMEO,
-  type Scene,
-  SM,
-  says,
-  scene as smacksScene,
-} from './scene.ts';
+import { BALCONY, CHAMBER, chat, JULIET, ROMEO, type Scene, says } from './scene.ts';
+import { comes, confirms, DELAY, late, rows, scene, stanzaId, wrote } from './waiting-scene.ts';
 
 const HINTS = 'urn:xmpp:hints';
 const NO_PERMANENT_STORE = `<no-permanent-store xmlns='${HINTS}'/>`;
-const DELAY = `<delay xmlns='urn:xmpp:delay' from='capulet.lit' stamp='{any}'/>`;
-
-const scene = (t: TestContext, options = ''): Promise<Scene> =>
-  smacksScene(t, options, [...MODULES, 'disco', 'mam']);
-
-/** Juliet's rows, hidden ones too if they wait. */
-async function rows({ test: { server } }: Scene): Promise<ArchiveRow[]> {
-  const archive = archiveOf(server);
-  const visible = await archive.page('juliet', { limit: 1000 });
-  const waiting = await archive.page('juliet', { rows: 'waiting', limit: 1000 });
-  const hidden = waiting.rows.filter(({ flags }) => flags & ARCHIVE_FLAGS.hidden);
-  return [...visible.rows, ...hidden];
-}
 
 const waiting = ({ test: { server } }: Scene): Promise<number> => waitingFor(archiveOf(server), 'juliet');
 
-/** Romeo has written to Juliet, who is not there. He hears nothing. */
-async function wrote(there: Scene, ...texts: string[]): Promise<ScriptedClient> {
-  const romeo = await there.test.client(ROMEO);
-  says(romeo, JULIET, ...texts);
-  await there.idle();
-  await romeo.receivesNothing();
-  return romeo;
-}
-
-/** Her client comes, with stream management, and is available. What follows its own presence is left to be read. */
-async function comes(there: Scene, jid = BALCONY): Promise<ScriptedClient> {
-  const { client } = await there.managed(jid);
-  await becomeAvailable(client);
-  await there.idle();
-  return client;
-}
-
-async function confirms(there: Scene, client: ScriptedClient): Promise<void> {
-  client.send(`<a ${SM} h='${there.sent(client.jid)}'/>`);
-  await there.idle();
-}
-
 const conditionOf = (stanza: Element): string | undefined => stanza.getChild('error')?.elements()[0]?.name;
-
-const stanzaId = (id: string): string => `<stanza-id xmlns='urn:xmpp:sid:0' by='${JULIET}' id='${id}'/>`;
-const late = (text: string, id = '{any}', from = ROMEO): string =>
-  chat(from, JULIET, text, `${DELAY}${stanzaId(id)}`);
 
 /** Asks the archive for all messages; returns the ids of the results. */
 async function asks(there: Scene, client: ScriptedClient, form = ''): Promise<string[]> {
@@ -325,83 +273,3 @@ for (const [what, stanza, error] of [
     assert.deepEqual(await rows(there), []);
   });
 }
-
-const onSqlite = (path: string) => `storage = "sqlite"\ndata_path = ${JSON.stringify(path)}`;
-
-/** Another server with what would be on the disk if this one were killed now. */
-async function afterKill(t: TestContext, folder: string): Promise<Scene> {
-  const copy = join(emptyFolder(), 'data');
-  cpSync(folder, copy, { recursive: true });
-  return scene(t, onSqlite(copy));
-}
-
-test('after a kill, what slept in the queue of a session waits again, and what was confirmed long ago does not', async (t) => {
-  const folder = emptyFolder();
-  const there = await scene(t, onSqlite(folder));
-  const { client: juliet } = await there.available(BALCONY);
-  const romeo = await there.test.client(ROMEO);
-  says(romeo, JULIET, 'confirmed');
-  await there.idle();
-  await juliet.next();
-  await confirms(there, juliet);
-  await there.clock.advance(10_000);
-  await there.idle();
-  says(romeo, JULIET, 'in the queue');
-  await there.idle();
-  await there.clock.advance(20_000);
-  await there.idle();
-
-  const restarted = await afterKill(t, folder);
-  const again = await comes(restarted);
-  await again.receives(late('in the queue'));
-  await again.receivesNothing();
-});
-
-test('O9: seconds after a kill, what is confirmed is noted all the same: a second kill delivers none of it again', async (t) => {
-  const first = emptyFolder();
-  await wrote(await scene(t, onSqlite(first)), 'before the kill');
-  const second = join(emptyFolder(), 'data');
-  cpSync(first, second, { recursive: true });
-  const there = await scene(t, onSqlite(second));
-  const juliet = await comes(there);
-  await juliet.receives(late('before the kill'));
-  says(await there.test.client(ROMEO), JULIET, 'after it');
-  await there.idle();
-  await juliet.next();
-  await confirms(there, juliet);
-  await there.clock.advance(5_000);
-  await there.idle();
-
-  const again = await comes(await afterKill(t, second));
-  await again.receivesNothing();
-});
-
-test('O4: seconds after a kill, what a client has asked the archive for is not delivered as well', async (t) => {
-  const folder = emptyFolder();
-  await wrote(await scene(t, onSqlite(folder)), 'before the kill');
-  const there = await afterKill(t, folder);
-  await wrote(there, 'after it');
-  await there.clock.advance(1_000);
-  const { client: juliet } = await there.managed(BALCONY);
-  juliet.send("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>");
-  await juliet.skipUntil(({ name }) => name === 'iq');
-  await becomeAvailable(juliet);
-  await there.idle();
-  await juliet.receivesNothing();
-});
-
-test('after a proper stop nothing waits again', async (t) => {
-  const folder = emptyFolder();
-  const there = await scene(t, onSqlite(folder));
-  const juliet = await there.test.client(BALCONY);
-  await becomeAvailable(juliet);
-  const romeo = await there.test.client(ROMEO);
-  says(romeo, JULIET, 'read');
-  await there.idle();
-  await juliet.next();
-  await there.test.server.stop();
-
-  const restarted = await scene(t, onSqlite(folder));
-  const again = await comes(restarted);
-  await again.receivesNothing();
-});

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseElement } from '../../../src/xml/copy.ts';
 import { becomeAvailable, requestRoster, setRoster, settled } from '../../support/contacts.ts';
 import { startServer } from '../../support/server.ts';
 import {
@@ -93,6 +94,20 @@ test('B3: a message from a room’s occupant is dropped: a room kicks who answer
   const whisper = await juliet.next();
   assert.deepEqual([whisper.attrs.from, whisper.getChildText('body')], [`${ROOM}/Nurse`, 'Madam!']);
   await settled(romeo, nurse, juliet);
+});
+
+test('B3: without the mark it is dropped if a client is in that room', async (t) => {
+  const { server, juliet } = await scene(t);
+  const nurse = await server.client(`${NURSE}/garden`);
+  await enters(nurse, 'Nurse');
+  await enters(juliet, 'Juliet');
+  for (const client of [juliet, nurse]) await takeAll(client);
+  await block(juliet, `${ROOM}/Nurse`);
+  server.server.router.route(
+    parseElement(`<message type='chat' from='${ROOM}/Nurse' to='${BALCONY}'><body>Psst</body></message>`),
+    { kind: 'host', domain: 'rooms.montague.lit' },
+  );
+  await settled(nurse, juliet);
 });
 
 test('B3: marked by `muc#user` it is dropped also if the room is not tracked', async (t) => {

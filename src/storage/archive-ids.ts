@@ -100,6 +100,14 @@ export class Positions {
   }
 }
 
+/** What all archives of a database share. */
+export interface Places {
+  readonly ids: ArchiveIds;
+  readonly positions: Positions;
+  /** In ms since 1970. */
+  now(): number;
+}
+
 /** When a position was given out, in ms since 1970. */
 export function timeOf(position: number): number {
   return Math.floor(position / POSITIONS_PER_MS);

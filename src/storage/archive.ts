@@ -18,6 +18,11 @@ export const ARCHIVE_FLAGS = {
   encrypted: 16,
 } as const;
 
+/** Rows with one of these flags are not found by their words. */
+export const UNSEARCHED_FLAGS = ARCHIVE_FLAGS.encrypted | ARCHIVE_FLAGS.tombstone;
+
+/** What `expire` leaves of an archive that was too large. */
+export const KEPT_SHARE = 0.95;
 /** The newest rows of a conversation that `unlessSent` compares. */
 export const MAX_SENT_BEFORE = 200;
 /** Of the texts of these rows, in characters: of longer ones, fewer are compared. */

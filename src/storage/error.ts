@@ -3,7 +3,7 @@
 import { OperatorError } from '../util/operator-error.ts';
 
 export type StorageCondition =
-  /** The archive has no entry of that id (XEP-0059 §2.2 wants the stanza error of the same name). */
+  /** The archive has no row of that id (XEP-0059 §2.2 wants the stanza error of the same name). */
   | 'item-not-found'
   /** Too much is waiting to be written; try again later. */
   | 'resource-constraint'

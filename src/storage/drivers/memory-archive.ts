@@ -15,13 +15,14 @@ import type {
 } from '../archive.ts';
 import {
   ARCHIVE_FLAGS as FLAGS,
+  KEPT_SHARE,
   MAX_COUNT,
   MAX_RETRACTABLE,
   MAX_RETRACTABLE_LENGTH,
   MAX_SENT_BEFORE,
   MAX_SENT_LENGTH,
 } from '../archive.ts';
-import { type ArchiveIds, POSITIONS_PER_MS, type Positions, timeOf } from '../archive-ids.ts';
+import { type ArchiveOwner, type Places, POSITIONS_PER_MS, timeOf } from '../archive-ids.ts';
 import { findMessage, findSent, hasParty, tombstoneOf } from '../archived-text.ts';
 import { StorageError } from '../error.ts';
 import { checkKey } from '../keys.ts';
@@ -39,17 +40,6 @@ import {
   replaced,
   upTo,
 } from './memory-rows.ts';
-
-/** What is left of an archive that was too large. */
-const KEPT_SHARE = 0.95;
-
-/** What all archives of the driver share. */
-export interface Places {
-  readonly ids: ArchiveIds;
-  readonly positions: Positions;
-  /** In ms since 1970. */
-  now(): number;
-}
 
 export class MemoryArchive implements ArchiveStore, MemoryStore {
   readonly isShared: boolean;
@@ -331,7 +321,7 @@ export class MemoryArchive implements ArchiveStore, MemoryStore {
     return name ?? this.#places.ids.idOf(this.#key(owner), position);
   }
 
-  #key(owner: string): { host: string; store: string; owner: string } {
+  #key(owner: string): ArchiveOwner {
     return { host: this.#host, store: this.#name, owner };
   }
 

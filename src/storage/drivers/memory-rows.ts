@@ -1,6 +1,6 @@
 // Rows of the driver `memory`, and what can be told of lists of them.
 
-import { ARCHIVE_FLAGS as FLAGS } from '../archive.ts';
+import { ARCHIVE_FLAGS as FLAGS, UNSEARCHED_FLAGS } from '../archive.ts';
 import { bodyOf } from '../archived-text.ts';
 import { matchesWords } from '../search-words.ts';
 
@@ -22,7 +22,7 @@ export const isWaiting = ({ flags }: Row): boolean => (flags & FLAGS.waiting) !=
 export const isVisible = ({ flags }: Row): boolean => (flags & FLAGS.hidden) === 0;
 
 export function isFound({ flags, xml }: Row, words: readonly string[]): boolean {
-  return (flags & (FLAGS.encrypted | FLAGS.tombstone)) === 0 && matchesWords(bodyOf(xml), words);
+  return (flags & UNSEARCHED_FLAGS) === 0 && matchesWords(bodyOf(xml), words);
 }
 
 /** The rows with the same `with` and direction, the newest first. */

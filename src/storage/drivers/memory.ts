@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../../util/clock.ts';
 import type { ArchiveStore } from '../archive.ts';
-import { ArchiveIds, ID_KEY_BYTES, Positions } from '../archive-ids.ts';
+import { ArchiveIds, ID_KEY_BYTES, type Places, Positions } from '../archive-ids.ts';
 import { inBatch, StorageError } from '../error.ts';
 import { decode, encode } from '../json.ts';
 import { checkKey } from '../keys.ts';
@@ -16,7 +16,7 @@ import {
   type StorageDriver,
   type StoreOptions,
 } from '../stores.ts';
-import { MemoryArchive, type Places } from './memory-archive.ts';
+import { MemoryArchive } from './memory-archive.ts';
 import { type MemoryDriver, type MemoryStore, replaceEntry } from './memory-driver.ts';
 
 const DRIVER = 'memory';

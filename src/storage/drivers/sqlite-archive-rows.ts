@@ -2,32 +2,15 @@
 // or leave the index. Each method belongs into a transaction.
 
 import type Database from 'better-sqlite3';
-import { ARCHIVE_FLAGS as FLAGS } from '../archive.ts';
+import { UNSEARCHED_FLAGS } from '../archive.ts';
 import { POSITIONS_PER_MS } from '../archive-ids.ts';
 import type { ArchiveNumbers } from './sqlite-numbers.ts';
-
-/** A row as it is on disk. `seq`: its position. */
-export interface StoredRow {
-  readonly seq: number;
-  readonly owner: number;
-  readonly flags: number;
-  readonly xml: string;
-}
+import type { StoredRow, TextIndex } from './sqlite-text-index.ts';
 
 interface NewRow extends StoredRow {
   readonly peer: number;
   readonly name: string | null;
 }
-
-/** The index of words. */
-export interface RowIndex {
-  added(row: StoredRow): void;
-  /** @param row as it was stored */
-  removed(row: StoredRow, isBulk?: boolean): void;
-}
-
-/** Texts with one of these flags are not in the index. */
-const UNSEARCHED = FLAGS.encrypted | FLAGS.tombstone;
 
 const INSERT = `INSERT INTO archive (seq, owner, peer, flags, name, xml) VALUES (?, ?, ?, ?, ?, ?)
   ON CONFLICT (seq) DO NOTHING`;
@@ -39,14 +22,14 @@ const NEWEST_BETWEEN = 'SELECT MAX(seq) FROM archive WHERE seq BETWEEN ? AND ?';
 
 export class ArchiveRows {
   readonly #numbers: ArchiveNumbers;
-  readonly #index: RowIndex;
+  readonly #index: TextIndex;
   readonly #insert: Database.Statement;
   readonly #same: Database.Statement;
   readonly #update: Database.Statement;
   readonly #updateFlags: Database.Statement;
   readonly #remove: Database.Statement;
 
-  constructor(db: Database.Database, numbers: ArchiveNumbers, index: RowIndex) {
+  constructor(db: Database.Database, numbers: ArchiveNumbers, index: TextIndex) {
     this.#numbers = numbers;
     this.#index = index;
     this.#insert = db.prepare(INSERT);
@@ -72,7 +55,7 @@ export class ArchiveRows {
 
   update(row: StoredRow, { flags, xml }: Pick<StoredRow, 'flags' | 'xml'>): void {
     const { seq, owner } = row;
-    if (xml === row.xml && ((flags ^ row.flags) & UNSEARCHED) === 0) {
+    if (xml === row.xml && ((flags ^ row.flags) & UNSEARCHED_FLAGS) === 0) {
       this.#updateFlags.run(flags, seq);
       return;
     }

@@ -10,10 +10,11 @@ import {
 } from '../archive.ts';
 import { POSITIONS_PER_MS } from '../archive-ids.ts';
 import { findMessage, findSent, tombstoneOf } from '../archived-text.ts';
-import { type ArchiveRows, FreePositions, type StoredRow } from './sqlite-archive-rows.ts';
+import { type ArchiveRows, FreePositions } from './sqlite-archive-rows.ts';
 import type { ArchiveNumbers } from './sqlite-numbers.ts';
 import type { ArchiveOperation, RowKey } from './sqlite-operations.ts';
 import { Statements } from './sqlite-statements.ts';
+import type { StoredRow } from './sqlite-text-index.ts';
 
 type Do<K extends ArchiveOperation['do']> = Extract<ArchiveOperation, { do: K }>;
 

@@ -13,21 +13,13 @@ import type {
   Retraction,
   WaitingRows,
 } from '../archive.ts';
-import { type ArchiveIds, POSITIONS_PER_MS, type Positions, timeOf } from '../archive-ids.ts';
+import { type ArchiveOwner, type Places, POSITIONS_PER_MS, timeOf } from '../archive-ids.ts';
 import { StorageError } from '../error.ts';
 import { checkKey } from '../keys.ts';
 import type { ArchiveOperation, IdleOperation, RowKey, StoreName } from './sqlite-operations.ts';
 
 /** Rows that one operation removes. */
 const PRUNED_ROWS = 50;
-
-/** What all archives of a database share. */
-export interface Places {
-  readonly ids: ArchiveIds;
-  readonly positions: Positions;
-  /** In ms since 1970. */
-  now(): number;
-}
 
 /** The database, as an archive uses it. */
 export interface ArchiveAccess {
@@ -213,7 +205,7 @@ export class SqliteArchive implements ArchiveStore {
     return ids.map((id) => this.#storage.places.ids.positionOf(key, id) ?? id);
   }
 
-  #idKey(owner: string): { host: string; store: string; owner: string } {
+  #idKey(owner: string): ArchiveOwner {
     return { host: this.#store.host, store: this.#store.name, owner };
   }
 }

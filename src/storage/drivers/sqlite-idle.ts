@@ -2,13 +2,13 @@
 // nothing else is to be written (sqlite-housekeeping.ts). Each method but `checkpoint` belongs into a transaction.
 
 import type Database from 'better-sqlite3';
-import { ARCHIVE_FLAGS as FLAGS } from '../archive.ts';
+import { ARCHIVE_FLAGS as FLAGS, KEPT_SHARE } from '../archive.ts';
 import { POSITIONS_PER_MS } from '../archive-ids.ts';
-import type { ArchiveRows, StoredRow } from './sqlite-archive-rows.ts';
+import type { ArchiveRows } from './sqlite-archive-rows.ts';
 import type { ArchiveNumbers } from './sqlite-numbers.ts';
 import type { IdleOperation, Progress } from './sqlite-operations.ts';
 import { Statements } from './sqlite-statements.ts';
-import type { TextIndex } from './sqlite-text-index.ts';
+import type { StoredRow, TextIndex } from './sqlite-text-index.ts';
 import { BUSY_TIMEOUT_MS } from './sqlite-timeouts.ts';
 
 type Do<K extends IdleOperation['do']> = Extract<IdleOperation, { do: K }>;
@@ -19,8 +19,6 @@ const PART_ROWS = 200;
 const PART_REMOVALS = 20;
 /** Rows that are read between two looks at the time. */
 const STEP_ROWS = 10;
-/** What is left of an archive that was too large. */
-const KEPT_SHARE = 0.95;
 
 /** Free pages are given back in steps of this many, when more than this share and this size is free. */
 const VACUUM_PAGES = 256;

@@ -6,7 +6,7 @@
 //     └─┘ Rest                                             └─┘ Rest
 
 import { type ArchiveQuery, MAX_COUNT } from '../archive.ts';
-import { type ArchiveIds, timeOf } from '../archive-ids.ts';
+import { type ArchiveIds, type ArchiveOwner, timeOf } from '../archive-ids.ts';
 import type { Primitive } from './sqlite-operations.ts';
 import {
   type Columns,
@@ -16,7 +16,7 @@ import {
   rangeSql,
   type Selection,
 } from './sqlite-page-sql.ts';
-import type { Asked, ReadAnswer, Rest } from './sqlite-questions.ts';
+import type { ReadAnswer, Rest } from './sqlite-questions.ts';
 import type { Filter, Range, RowTest, Selector } from './sqlite-selection.ts';
 import type { Statements } from './sqlite-statements.ts';
 
@@ -54,14 +54,13 @@ export class ArchivePages {
   }
 
   /** @throws NotFound */
-  answer(asked: Asked, query: ArchiveQuery, rest?: Rest): ReadAnswer {
-    const filter = this.#selector.filter(asked, query);
-    const range = this.#selector.pageRange(asked, filter, query);
+  answer(of: ArchiveOwner, query: ArchiveQuery, rest?: Rest): ReadAnswer {
+    const filter = this.#selector.filter(of, query);
+    const range = this.#selector.pageRange(of, filter, query);
     const isLimited = filter.fullTest !== undefined;
     const part = new Part(rest ?? { ...BEGINNING, skip: query.index ?? 0 }, isLimited);
     const values: Primitive[] = [false, null];
-    if (part.step === 'page')
-      this.#readPage(part, query, filter, range, (row) => this.#add(values, asked, row));
+    if (part.step === 'page') this.#readPage(part, query, filter, range, (row) => this.#add(values, of, row));
     if (part.step === 'count' && query.wantsCount) this.#count(part, query, filter, range);
     if (part.isUnfinished) return { values, rest: part.rest() };
     const isCounted = query.wantsCount && !part.isExhausted && part.counted <= MAX_COUNT;
@@ -69,8 +68,8 @@ export class ArchivePages {
     return { values };
   }
 
-  #add(to: Primitive[], asked: Asked, [seq, flags, peer, name, xml]: RawRow): void {
-    to.push(name ?? this.#ids.idOf(asked, seq), timeOf(seq), peer, flags, xml);
+  #add(to: Primitive[], of: ArchiveOwner, [seq, flags, peer, name, xml]: RawRow): void {
+    to.push(name ?? this.#ids.idOf(of, seq), timeOf(seq), peer, flags, xml);
   }
 
   #readPage(

@@ -1,22 +1,16 @@
 // What the main thread asks of the reading thread, and the answers.
 
 import type { ArchiveQuery } from '../archive.ts';
+import type { ArchiveOwner } from '../archive-ids.ts';
 import type { Failure } from './sqlite-failure.ts';
 import type { FromThread, Primitive } from './sqlite-operations.ts';
 
-/** Identifies an archive. */
-export interface Asked {
-  readonly host: string;
-  readonly store: string;
-  readonly owner: string;
-}
-
 export type Question =
-  | ({ readonly ask: 'rows'; readonly ids: readonly string[] } & Asked)
+  | ({ readonly ask: 'rows'; readonly ids: readonly string[] } & ArchiveOwner)
   /** `rest`: goes on where an answer ended. */
-  | ({ readonly ask: 'page'; readonly query: ArchiveQuery; readonly rest?: Rest | undefined } & Asked)
-  | ({ readonly ask: 'waiting' } & Asked)
-  | ({ readonly ask: 'usage' } & Asked)
+  | ({ readonly ask: 'page'; readonly query: ArchiveQuery; readonly rest?: Rest | undefined } & ArchiveOwner)
+  | ({ readonly ask: 'waiting' } & ArchiveOwner)
+  | ({ readonly ask: 'usage' } & ArchiveOwner)
   /** The first owners after the one of that name. */
   | { readonly ask: 'owners'; readonly host: string; readonly store: string; readonly after?: string };
 

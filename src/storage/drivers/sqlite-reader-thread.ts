@@ -3,12 +3,12 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
-import { ArchiveIds, timeOf } from '../archive-ids.ts';
+import { ArchiveIds, type ArchiveOwner, timeOf } from '../archive-ids.ts';
 import { failureOf } from './sqlite-failure.ts';
 import type { Primitive } from './sqlite-operations.ts';
 import { BY_NAME, BY_POSITION, countSql, IS_VISIBLE, IS_WAITING, type RawRow } from './sqlite-page-sql.ts';
 import { ArchivePages } from './sqlite-pages.ts';
-import type { Asked, FromReader, Question, ReadAnswer, ReaderData } from './sqlite-questions.ts';
+import type { FromReader, Question, ReadAnswer, ReaderData } from './sqlite-questions.ts';
 import { type Lookup, NotFound, Selector } from './sqlite-selection.ts';
 import { Statements } from './sqlite-statements.ts';
 import { READ_TIMEOUT_MS } from './sqlite-timeouts.ts';
@@ -75,30 +75,24 @@ class Reader implements Lookup {
     }
   }
 
-  #rows(asked: Asked, ids: readonly string[]): Primitive[] {
-    const owner = this.ownerNumber(asked);
+  #rows(of: ArchiveOwner, ids: readonly string[]): Primitive[] {
+    const owner = this.ownerNumber(of);
     if (owner === undefined) return [];
-    const rows = [...new Set(ids)].map((id) => this.#selector.row(asked, owner, id));
+    const rows = [...new Set(ids)].map((id) => this.#selector.row(of, owner, id));
     return rows
       .filter((row) => row !== undefined)
       .sort(([a], [b]) => a - b)
-      .flatMap(([seq, flags, peer, name, xml]) => [
-        this.#idOf(asked, seq, name),
-        timeOf(seq),
-        peer,
-        flags,
-        xml,
-      ]);
+      .flatMap(([seq, flags, peer, name, xml]) => [this.#idOf(of, seq, name), timeOf(seq), peer, flags, xml]);
   }
 
-  #waiting(asked: Asked): Primitive[] {
-    const owner = this.ownerNumber(asked);
+  #waiting(of: ArchiveOwner): Primitive[] {
+    const owner = this.ownerNumber(of);
     if (owner === undefined) return [];
     return this.#statements.raw<Primitive[]>(WAITING).all(owner).flat();
   }
 
-  #usage(asked: Asked): Primitive[] {
-    const owner = this.#owner(asked);
+  #usage(of: ArchiveOwner): Primitive[] {
+    const owner = this.#owner(of);
     if (!owner) return [0, 0, 0, null, null, null, null, null];
     const count = (isWaiting: boolean) => {
       const bounds = { owner: owner.id, low: -1, high: Number.MAX_SAFE_INTEGER, limit: -1 };
@@ -106,7 +100,7 @@ class Reader implements Lookup {
     };
     const ends = (['ASC', 'DESC'] as const).flatMap((order): Primitive[] => {
       const row = this.#statements.raw<[number, string | null]>(END(order)).get(owner.id);
-      return row ? [this.#idOf(asked, ...row), timeOf(row[0])] : [null, null];
+      return row ? [this.#idOf(of, ...row), timeOf(row[0])] : [null, null];
     });
     return [count(false), owner.bytes, count(true), owner.keep, ...ends];
   }
@@ -118,15 +112,15 @@ class Reader implements Lookup {
     return rows.flat();
   }
 
-  #idOf(asked: Asked, position: number, name: string | null): string {
-    return name ?? this.#ids.idOf(asked, position);
+  #idOf(of: ArchiveOwner, position: number, name: string | null): string {
+    return name ?? this.#ids.idOf(of, position);
   }
 
-  ownerNumber(asked: Asked): number | undefined {
-    return this.#owner(asked)?.id;
+  ownerNumber(of: ArchiveOwner): number | undefined {
+    return this.#owner(of)?.id;
   }
 
-  #owner({ host, store, owner }: Asked): OwnerRow | undefined {
+  #owner({ host, store, owner }: ArchiveOwner): OwnerRow | undefined {
     return this.#statements.get<OwnerRow>(OWNER).get({ host, store, owner });
   }
 
@@ -146,7 +140,7 @@ class Reader implements Lookup {
     return this.#statements.raw<[number]>(OLDEST_PLACE).get(owner)?.[0];
   }
 
-  indexedUpto({ host, store }: Asked): number {
+  indexedUpto({ host, store }: ArchiveOwner): number {
     return this.#statements.raw<[number]>(UPTO).get({ host, store })?.[0] ?? 0;
   }
 }

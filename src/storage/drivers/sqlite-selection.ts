@@ -1,12 +1,16 @@
 // Turns the filter of a query into what the database understands: numbers, positions, words of the index. What SQL cannot
 // decide, a test of each row does.
 
-import { type ArchiveFilter, type ArchiveQuery, ARCHIVE_FLAGS as FLAGS } from '../archive.ts';
-import { type ArchiveIds, POSITIONS_PER_MS } from '../archive-ids.ts';
+import {
+  type ArchiveFilter,
+  type ArchiveQuery,
+  ARCHIVE_FLAGS as FLAGS,
+  UNSEARCHED_FLAGS,
+} from '../archive.ts';
+import { type ArchiveIds, type ArchiveOwner, POSITIONS_PER_MS } from '../archive-ids.ts';
 import { bodyOf, hasParty } from '../archived-text.ts';
 import { isBeginning, isUnseparated, matchesWords, soughtWords } from '../search-words.ts';
 import type { RawRow } from './sqlite-page-sql.ts';
-import type { Asked } from './sqlite-questions.ts';
 import { indexedWord } from './sqlite-text-index.ts';
 
 export class NotFound extends Error {
@@ -44,17 +48,16 @@ export type RowTest = (row: RawRow) => boolean;
 
 /** The database, as a filter needs it. */
 export interface Lookup {
-  ownerNumber(asked: Asked): number | undefined;
+  ownerNumber(of: ArchiveOwner): number | undefined;
   peerNumber(name: string): number | undefined;
   named(owner: number, name: string): RawRow | undefined;
   at(owner: number, position: number): RawRow | undefined;
   oldestVisible(owner: number): number | undefined;
   /** The newest position that the index of words covers, of a store that is in it. */
-  indexedUpto(asked: Asked): number;
+  indexedUpto(of: ArchiveOwner): number;
 }
 
 const EVERYTHING: Range = { low: -1, high: Number.MAX_SAFE_INTEGER };
-const UNSEARCHED = FLAGS.encrypted | FLAGS.tombstone;
 
 export class Selector {
   readonly #lookup: Lookup;
@@ -66,36 +69,36 @@ export class Selector {
   }
 
   /** @throws NotFound */
-  filter(asked: Asked, query: ArchiveFilter): Filter {
-    const owner = this.#lookup.ownerNumber(asked);
+  filter(of: ArchiveOwner, query: ArchiveFilter): Filter {
+    const owner = this.#lookup.ownerNumber(of);
     const isWaiting = query.rows === 'waiting';
-    const rows = query.ids && this.#rows(asked, owner, query.ids, isWaiting);
+    const rows = query.ids && this.#rows(of, owner, query.ids, isWaiting);
     return {
-      ...narrowed(timeRange(query), this.#places(asked, query, query.afterId, query.beforeId)),
+      ...narrowed(timeRange(query), this.#places(of, query, query.afterId, query.beforeId)),
       owner,
       peer: query.with === undefined ? undefined : (this.#lookup.peerNumber(query.with) ?? 'none'),
       isWaiting,
       rows: rows && (query.with === undefined ? rows : rows.filter(([, , peer]) => peer === query.with)),
-      ...this.#tests(asked, owner, query),
+      ...this.#tests(of, owner, query),
     };
   }
 
   /** The part of the filter's range that a page can be in. @throws NotFound */
-  pageRange(asked: Asked, filter: Filter, { rows, after, before }: ArchiveQuery): Range {
-    return narrowed(filter, this.#places(asked, rows === undefined ? {} : { rows }, after, before));
+  pageRange(of: ArchiveOwner, filter: Filter, { rows, after, before }: ArchiveQuery): Range {
+    return narrowed(filter, this.#places(of, rows === undefined ? {} : { rows }, after, before));
   }
 
   /** The row of an id, if it is there. */
-  row(asked: Asked, owner: number, id: string): RawRow | undefined {
+  row(of: ArchiveOwner, owner: number, id: string): RawRow | undefined {
     const named = this.#lookup.named(owner, id);
     if (named) return named;
-    const position = this.#ids.positionOf(asked, id);
+    const position = this.#ids.positionOf(of, id);
     return position === undefined ? undefined : this.#lookup.at(owner, position);
   }
 
-  #rows(asked: Asked, owner: number | undefined, ids: readonly string[], isWaiting: boolean): RawRow[] {
+  #rows(of: ArchiveOwner, owner: number | undefined, ids: readonly string[], isWaiting: boolean): RawRow[] {
     const rows = [...new Set(ids)].map((id) => {
-      const row = owner === undefined ? undefined : this.row(asked, owner, id);
+      const row = owner === undefined ? undefined : this.row(of, owner, id);
       const isThere = row && (isWaiting ? row[1] & FLAGS.waiting : !(row[1] & FLAGS.hidden));
       if (!isThere) throw new NotFound(id);
       return row;
@@ -103,18 +106,18 @@ export class Selector {
     return rows.sort(([a], [b]) => a - b);
   }
 
-  #places(asked: Asked, query: ArchiveFilter, after?: string, before?: string): Range {
+  #places(of: ArchiveOwner, query: ArchiveFilter, after?: string, before?: string): Range {
     return {
-      low: after === undefined ? EVERYTHING.low : this.#place(asked, query, after),
-      high: before === undefined ? EVERYTHING.high : this.#place(asked, query, before),
+      low: after === undefined ? EVERYTHING.low : this.#place(of, query, after),
+      high: before === undefined ? EVERYTHING.high : this.#place(of, query, before),
     };
   }
 
   /** The position that an id names, whether or not its row is there. */
-  #place(asked: Asked, query: ArchiveFilter, id: string): number {
-    const owner = this.#lookup.ownerNumber(asked);
+  #place(of: ArchiveOwner, query: ArchiveFilter, id: string): number {
+    const owner = this.#lookup.ownerNumber(of);
     const named = owner === undefined ? undefined : this.#lookup.named(owner, id);
-    const position = named ? named[0] : this.#ids.positionOf(asked, id);
+    const position = named ? named[0] : this.#ids.positionOf(of, id);
     const oldest =
       owner === undefined || query.rows === 'waiting' ? undefined : this.#lookup.oldestVisible(owner);
     if (position === undefined || (oldest !== undefined && position < oldest)) throw new NotFound(id);
@@ -122,14 +125,14 @@ export class Selector {
   }
 
   #tests(
-    asked: Asked,
+    of: ArchiveOwner,
     owner: number | undefined,
     query: ArchiveFilter,
   ): Pick<Filter, 'match' | 'test' | 'fullTest'> {
     const { party } = query;
     const words = soughtWords(query.words ?? []);
     const indexed = words.filter((word) => !isUnseparated(word));
-    const upto = indexed.length === 0 ? 0 : this.#lookup.indexedUpto(asked);
+    const upto = indexed.length === 0 ? 0 : this.#lookup.indexedUpto(of);
     return {
       fullTest: testOf(words, party),
       test: testOf(words.filter(isUnseparated), party),
@@ -156,7 +159,7 @@ function testOf(words: readonly string[], party: string | undefined): RowTest | 
   if (words.length === 0 && party === undefined) return undefined;
   return ([, flags, , , xml]) => {
     if (party !== undefined && !hasParty(xml, party)) return false;
-    return words.length === 0 || ((flags & UNSEARCHED) === 0 && matchesWords(bodyOf(xml), words));
+    return words.length === 0 || ((flags & UNSEARCHED_FLAGS) === 0 && matchesWords(bodyOf(xml), words));
   };
 }
 

@@ -9,7 +9,7 @@
 // `archive_text` has them without the texts (migration-archives.ts), so a row leaves with the words that it came with.
 
 import type Database from 'better-sqlite3';
-import { ARCHIVE_FLAGS } from '../archive.ts';
+import { UNSEARCHED_FLAGS } from '../archive.ts';
 import { bodyOf } from '../archived-text.ts';
 import { searchedWords } from '../search-words.ts';
 
@@ -18,8 +18,9 @@ export function indexedWord(owner: number, word: string): string {
   return `${owner}x${word}`;
 }
 
-/** A row of `archive`, as far as the index needs it. */
-export interface TextRow {
+/** A row of `archive` as it is on disk, as far as it is changed. */
+export interface StoredRow {
+  /** Its position. */
   readonly seq: number;
   /** Its number in `archive_owner`. */
   readonly owner: number;
@@ -27,8 +28,6 @@ export interface TextRow {
   readonly xml: string;
 }
 
-/** Texts in a row are not searched if they have one of these flags. */
-const UNSEARCHED = ARCHIVE_FLAGS.encrypted | ARCHIVE_FLAGS.tombstone;
 const ROWS_PER_STEP = 20;
 /** A commit costs as much as some hundred rows, so `advance` adds as many rows or bytes, whatever the time. */
 const MIN_ROWS = 200;
@@ -59,7 +58,7 @@ export class TextIndex {
   readonly #upto: Database.Statement<[], number>;
   readonly #setUpto: Database.Statement;
   readonly #isSearchable: Database.Statement<[number], number>;
-  readonly #next: Database.Statement<[number], TextRow & { searchable: number }>;
+  readonly #next: Database.Statement<[number], StoredRow & { searchable: number }>;
   readonly #add: Database.Statement;
   readonly #remove: Database.Statement;
   readonly #merge: Database.Statement;
@@ -91,7 +90,7 @@ export class TextIndex {
   }
 
   /** A row was stored: late, when the index was past it, or of the past. Most rows wait for `advance`. */
-  added(row: TextRow): void {
+  added(row: StoredRow): void {
     if (this.#covers(row)) this.#write(this.#add, row);
   }
 
@@ -104,7 +103,7 @@ export class TextIndex {
    * A row was removed. @param row as it was stored
    * @param isBulk much cheaper, but words stay in the file until `rewrite` has been called for all parts
    */
-  removed(row: TextRow, isBulk = false): void {
+  removed(row: StoredRow, isBulk = false): void {
     if (!this.#covers(row)) return;
     if (isBulk) this.#setSecure(false);
     else this.#removals += 1;
@@ -154,12 +153,12 @@ export class TextIndex {
     if (this.#isSecure.get() !== value) this.#configure.run(value);
   }
 
-  #covers({ seq, owner }: TextRow): boolean {
+  #covers({ seq, owner }: StoredRow): boolean {
     return seq <= this.#covered && this.#isSearchable.get(owner) === 1;
   }
 
-  #write(statement: Database.Statement, { seq, owner, flags, xml }: TextRow): void {
-    if (flags & UNSEARCHED) return;
+  #write(statement: Database.Statement, { seq, owner, flags, xml }: StoredRow): void {
+    if (flags & UNSEARCHED_FLAGS) return;
     const words = searchedWords(bodyOf(xml)).map((word) => indexedWord(owner, word));
     if (words.length > 0) statement.run(seq, words.join(' '));
   }

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { ARCHIVE_FLAGS } from '../../../src/storage/archive.ts';
 import { openDatabase } from '../../../src/storage/drivers/sqlite-open.ts';
-import { indexedWord, TextIndex, type TextRow } from '../../../src/storage/drivers/sqlite-text-index.ts';
+import { indexedWord, type StoredRow, TextIndex } from '../../../src/storage/drivers/sqlite-text-index.ts';
 import { emptyFolder } from '../../storage/folder.ts';
 
 const ROMEO = 1;
@@ -96,7 +96,7 @@ test('F5: a word of one owner cannot pass for that of another', () => {
   assert.deepEqual(found(`${LOG}xlight`, ROMEO), [1]);
 });
 
-interface Row extends Partial<TextRow> {
+interface Row extends Partial<StoredRow> {
   readonly seq: number;
 }
 
@@ -115,7 +115,7 @@ function openIndex() {
       on.begin();
       return work();
     })();
-  const rowOf = (row: Row, body: string): TextRow => ({
+  const rowOf = (row: Row, body: string): StoredRow => ({
     owner: ROMEO,
     flags: 0,
     xml: `<message><body>${body}</body></message>`,

@@ -3,7 +3,7 @@
 import { defineModule, integer, NS, type Stanza, type StanzaEvent, size } from 'enjamb/api';
 import { hasHint, isHint } from 'enjamb/xep';
 import { Delivered } from './delivered.ts';
-import { KeptMessages, type OfflineState } from './kept-messages.ts';
+import { type OfflineState, WaitingMessages } from './waiting_messages.ts';
 
 /**
  * Keeps messages for users without a client that takes messages, until a client has them. The sender gets an answer only
@@ -42,40 +42,40 @@ export default defineModule({
     const archive = module.store.archive('archive');
     const delivered = new Delivered(module, archive);
     await delivered.recover();
-    const kept = new KeptMessages(module, { archive, recipients, limits, delivered }, state);
+    const waiting = new WaitingMessages(module, { archive, recipients, limits, delivered }, state);
     module.provide('disco-feature', 'msgoffline');
-    module.hook('message-undeliverable', (event) => keep(kept, event));
+    module.hook('message-undeliverable', (event) => keep(waiting, event));
     module.hook('message-delivered', ({ event, user, sessions }) => {
       if (sessions.length > 0 && event.notes.archive?.received) delivered.note(user);
     });
     module.hook('presence-available', ({ session, previousPriority }) => {
       const waited = previousPriority === undefined || previousPriority < 0;
       if (waited && recipients(session.jid.local ?? '').includes(session))
-        module.spawn(kept.deliver(session));
+        module.spawn(waiting.deliver(session));
     });
-    module.hook('resource-unbind', ({ session }) => kept.ended(session));
-    module.hook('archive-retracted', ({ user }) => kept.retracted(user));
-    module.hook('smacks-return', ({ onTaken, text }) => kept.returned(onTaken, text));
+    module.hook('resource-unbind', ({ session }) => waiting.ended(session));
+    module.hook('archive-retracted', ({ user }) => waiting.retracted(user));
+    module.hook('smacks-return', ({ onTaken, text }) => waiting.returned(onTaken, text));
     module.hook('user-delete', ({ user }) => {
-      kept.forget(user);
+      waiting.forget(user);
       delivered.forget(user);
     });
   },
 });
 
 /** §3: keeps a message, drops it, or leaves it to `message`, which refuses it. */
-function keep(kept: KeptMessages, event: StanzaEvent): 'handled' | undefined {
+function keep(waiting: WaitingMessages, event: StanzaEvent): 'handled' | undefined {
   const row = event.notes.archive?.received;
   // A message that is archived is never refused: its recipient will find it there.
   if (row) {
-    kept.flag(event.to.local ?? '', row, event.stanza);
+    waiting.flag(event.to.local ?? '', row, event.stanza);
     return 'handled';
   }
   // A notice that someone was typing is worth nothing later, and what a node says is worth nothing when it is old.
   if (saysOnlyChatState(event.stanza) || isOfNode(event.stanza)) return 'handled';
   // XEP-0334 §4.2: "not stored in any archive or offline storage"; so its sender must know that it is lost.
   if (hasHint(event.stanza, 'no-store')) return undefined;
-  event.waitUntil(kept.store(event.to.local ?? '', event.stanza));
+  event.waitUntil(waiting.store(event.to.local ?? '', event.stanza));
   return 'handled';
 }
 

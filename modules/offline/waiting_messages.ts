@@ -31,7 +31,7 @@ type ReceivedRow = NonNullable<NonNullable<StanzaNotes['archive']>['received']>;
 
 /** Survives a reload of the module, because clients may acknowledge messages after it. */
 export interface OfflineState {
-  current: KeptMessages | undefined;
+  current: WaitingMessages | undefined;
   /** Ids of the messages that are `sent`, by user. */
   readonly sent: Map<string, Set<string>>;
   /** The message of each `onTaken` that a session was given. */
@@ -72,7 +72,7 @@ const PAGE = 50;
 /** The pause before a full client is tried again, if it has no message of ours whose acknowledgement would tell. */
 const RETRY_MS = 10_000;
 
-export class KeptMessages {
+export class WaitingMessages {
   readonly #module: Module;
   readonly #parts: Parts;
   readonly #archive: ArchiveStore;

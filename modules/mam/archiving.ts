@@ -47,8 +47,8 @@ interface Parts {
   readonly omitted: ReadonlySet<string>;
 }
 
-/** A message in the archive of one user. */
-interface Entry {
+/** One side of a conversation: the user in whose archive a message is, or may be. */
+interface Side {
   readonly user: string;
   /** The other party, with its resource. */
   readonly peer: Jid;
@@ -147,7 +147,7 @@ export class Archiving {
   /** Whether the other party is an occupant of a room: the message says so, or the client is there. */
   #isWithOccupant(
     { stanza, from, to }: StanzaEvent,
-    { peer, direction }: Pick<Entry, 'peer' | 'direction'>,
+    { peer, direction }: Pick<Side, 'peer' | 'direction'>,
   ): boolean {
     if (peer.resource === undefined) return false;
     // An invitation proves nothing: occupants may send one, and the room may add its mark after it.
@@ -157,17 +157,17 @@ export class Archiving {
   }
 
   /** Prepares the row of one user, unless the message is not archived for it, and carries out a retraction. */
-  #archive(event: StanzaEvent, entry: Entry): PendingRow | undefined {
-    const { user, peer } = entry;
+  #archive(event: StanzaEvent, side: Side): PendingRow | undefined {
+    const { user, peer } = side;
     const kept = this.#keptOf(event.stanza);
-    if (!this.#isStorable(event.stanza, kept, entry)) return undefined;
-    const row = this.#parts.preferences.allow(user, peer) ? this.#rowOf(event, kept, entry) : undefined;
-    const retraction = this.#retractionOf(event, entry, row);
+    if (!this.#isStorable(event.stanza, kept, side)) return undefined;
+    const row = this.#parts.preferences.allow(user, peer) ? this.#rowOf(event, kept, side) : undefined;
+    const retraction = this.#retractionOf(event, side, row);
     if (row || retraction) rowsOf(event).add({ user, row, retraction, books: this.#books }, event);
     return row;
   }
 
-  #rowOf(event: StanzaEvent, kept: Node[], { user, peer, direction }: Entry): PendingRow {
+  #rowOf(event: StanzaEvent, kept: Node[], { user, peer, direction }: Side): PendingRow {
     const { stanza, to } = event;
     const sent = direction === 'sent' ? ARCHIVE_FLAGS.sent : 0;
     const encrypted = isEncrypted(stanza.children) ? ARCHIVE_FLAGS.encrypted : 0;
@@ -182,9 +182,9 @@ export class Archiving {
   }
 
   /** XEP-0424 §6: "only be processed when both […] are received from the same bare-JID", in a room from the same occupant. */
-  #retractionOf(event: StanzaEvent, entry: Entry, row: PendingRow | undefined): Retraction | undefined {
+  #retractionOf(event: StanzaEvent, side: Side, row: PendingRow | undefined): Retraction | undefined {
     const { stanza, from } = event;
-    const { user, peer, direction } = entry;
+    const { user, peer, direction } = side;
     const messageId = this.#parts.retractions.read(from, direction, stanza);
     if (messageId === undefined) return undefined;
     return {
@@ -192,12 +192,12 @@ export class Archiving {
       isSent: direction === 'sent',
       messageId,
       by: tombstoneBy(stanza, row ?? this.#parts.archive.nextId(user)),
-      ...(this.#isWithOccupant(event, entry) ? { occupant: peer.toString() } : {}),
+      ...(this.#isWithOccupant(event, side) ? { occupant: peer.toString() } : {}),
     };
   }
 
   /** By its content, whatever the user prefers. */
-  #isStorable(stanza: Stanza, kept: readonly Node[], { user, direction }: Entry): boolean {
+  #isStorable(stanza: Stanza, kept: readonly Node[], { user, direction }: Side): boolean {
     const answer = this.#module.ask('archive-should-store', { user, stanza, direction });
     return answer ?? (stanza.attrs.type === 'error' || isWorthKeeping(stanza, kept));
   }

@@ -17,7 +17,7 @@ export interface Limits {
   readonly maxBytes: number;
 }
 
-/** Rows that are too old, or too many, are removed this often. */
+/** Rows that are too old, or too much, are removed this often. */
 const EXPIRY_MS = 3_600_000;
 
 export function expireHourly(module: Module, archive: ArchiveStore, { keepMs, maxBytes }: Limits): void {

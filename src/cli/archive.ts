@@ -40,15 +40,11 @@ function addCompact(group: Command, session: Session): void {
 }
 
 async function runCompact(options: ArchiveOptions, { terminal }: Session): Promise<void> {
-  const config = await readConfig(options.config);
-  const database = databaseOf(config);
-  if (!existsSync(database)) throw new CliError(`there is no database at ${database}`);
-  const client = await AdminClient.connect(config.core.data_path);
-  client?.close();
+  const { database, isRunning } = await findDatabase(options);
   const { compact } = await import('../storage/compact.ts');
   terminal.stderr.write(`Compacting ${database} …\n`);
   const onStep = (left: number): void => void terminal.stderr.write(`${left} free pages left\n`);
-  const size = compact(database, { isRunning: client !== undefined, onStep });
+  const size = compact(database, { isRunning, onStep });
   const text = `${database} had ${size.before} bytes, and has ${size.after} now`;
   terminal.stdout.write(options.json === true ? `${JSON.stringify(size)}\n` : `${text}\n`);
 }
@@ -64,16 +60,22 @@ function addRepairTime(group: Command, session: Session): void {
 }
 
 async function runRepairTime(options: ArchiveOptions, { terminal }: Session): Promise<void> {
-  const config = await readConfig(options.config);
-  const database = databaseOf(config);
-  if (!existsSync(database)) throw new CliError(`there is no database at ${database}`);
-  const client = await AdminClient.connect(config.core.data_path);
-  client?.close();
-  if (client) throw new CliError('a server is running; stop it first');
+  const { database, isRunning } = await findDatabase(options);
+  if (isRunning) throw new CliError('a server is running; stop it first');
   const { repairTime } = await import('../storage/repair-time.ts');
   const messages = repairTime(database, Date.now());
   const text = `${messages} messages had a time in the future, and have the time of now`;
   terminal.stdout.write(options.json === true ? `${JSON.stringify({ messages })}\n` : `${text}\n`);
+}
+
+/** @throws CliError if there is no database */
+async function findDatabase(options: ArchiveOptions): Promise<{ database: string; isRunning: boolean }> {
+  const config = await readConfig(options.config);
+  const database = databaseOf(config);
+  if (!existsSync(database)) throw new CliError(`there is no database at ${database}`);
+  const server = await AdminClient.connect(config.core.data_path);
+  server?.close();
+  return { database, isRunning: server !== undefined };
 }
 
 function addDelete(group: Command, session: Session): void {

@@ -71,7 +71,7 @@ function useWriteAheadLog(db: Database.Database): void {
 function copy(db: Database.Database, { file, report }: OpenOptions): void {
   const folder = dirname(file);
   checkSpace(db, folder);
-  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const time = new Date().toISOString().replaceAll(/[-:.]/g, '');
   report('copying the database', 0);
   backUp(file, join(folder, `enjamb-v${versionOf(db)}-${time}.sqlite`));
 }

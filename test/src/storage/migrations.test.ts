@@ -90,7 +90,7 @@ test('G1: a copy is made before the first step, whole and only for its owner; an
   await assert.rejects(openStorage({ driver: 'sqlite', dataPath }), /table peer already exists/);
   edit(dataPath, (db) => assert.equal(db.pragma('user_version', { simple: true }), 2));
   assert.deepEqual(dump(join(dataPath, 'enjamb.sqlite')), before);
-  const copies = readdirSync(dataPath).filter((name) => /^enjamb-v2-\d{8}T\d{6}Z\.sqlite$/.test(name));
+  const copies = readdirSync(dataPath).filter((name) => /^enjamb-v2-\d{8}T\d{9}Z\.sqlite$/.test(name));
   assert.equal(copies.length, 1);
   const copy = join(dataPath, copies[0]!);
   assert.equal(statSync(copy).mode & 0o777, 0o600);

@@ -8,7 +8,14 @@ import type { FromWriter, ToWriter, WriterData } from '../../src/storage/drivers
 const { file } = workerData as WriterData;
 
 if (existsSync(`${file}.end`)) {
-  const ready = { key: new Uint8Array(16), position: 0, newest: 0, wasStopped: true, isUnswept: false };
+  const ready = {
+    key: new Uint8Array(16),
+    position: 0,
+    newest: 0,
+    wasStopped: true,
+    isUnswept: false,
+    hasLeftovers: false,
+  };
   parentPort?.postMessage({ ready } satisfies FromWriter);
   process.exit(1);
 }

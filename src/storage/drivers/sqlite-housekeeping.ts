@@ -49,8 +49,17 @@ export class Housekeeping {
     return rows;
   }
 
-  /** Removes the rows of owners that were removed, until nothing of them is in the files. */
-  sweep(): void {
+  /** Whether something of removed rows may be left in the files. The next start sweeps it. */
+  get hasLeftovers(): boolean {
+    return this.#isSweeping || this.#isUnswept || this.#later !== undefined || this.#hasLeftovers;
+  }
+
+  /**
+   * Removes the rows of owners that were removed, until nothing of them is in the files.
+   * @param hasLeftovers a server before has left this to do
+   */
+  sweep(hasLeftovers = false): void {
+    this.#hasLeftovers ||= hasLeftovers;
     this.#isUnswept = true;
     if (this.#isSweeping || this.#isClosed) return;
     this.#isSweeping = true;

@@ -12,6 +12,10 @@ const LOST_POSITIONS = 2 ** 24;
 const KEY = `SELECT value FROM meta WHERE name = 'key'`;
 const STOPPED = `SELECT value FROM meta WHERE name = 'clean_stop'`;
 const STOP = `INSERT INTO meta (name, value) VALUES ('clean_stop', ?) ON CONFLICT DO UPDATE SET value = excluded.value`;
+/** Rows were removed, and their words may still be between the pages of the index. */
+const LEFTOVERS = `SELECT 1 FROM meta WHERE name = 'leftovers'`;
+const NOTE_LEFTOVERS = `INSERT INTO meta (name, value) VALUES ('leftovers', 1) ON CONFLICT DO NOTHING`;
+const NO_LEFTOVERS = `DELETE FROM meta WHERE name = 'leftovers'`;
 const BEGIN = `DELETE FROM meta WHERE name = 'clean_stop'`;
 const UNSWEPT = `SELECT 1 FROM archive_owner WHERE owner IS NULL
   UNION ALL SELECT 1 FROM archive_text_config WHERE k = 'secure-delete' AND v = 0`;
@@ -31,8 +35,10 @@ export class Meta {
     const newest = this.#db.prepare<[], number | null>(NEWEST).pluck().get() ?? 0;
     const stopped = this.#db.prepare<[], number>(STOPPED).pluck().get();
     const position = stopped === undefined ? newest + LOST_POSITIONS : Math.max(newest, stopped);
-    const isUnswept = this.#db.prepare(UNSWEPT).get() !== undefined;
-    return { key, newest, position, wasStopped: stopped !== undefined, isUnswept };
+    const hasLeftovers = this.#db.prepare(LEFTOVERS).get() !== undefined;
+    // After a crash, a removal may have got as far as the addresses of the peers or the log.
+    const isUnswept = hasLeftovers || stopped === undefined || this.#db.prepare(UNSWEPT).get() !== undefined;
+    return { key, newest, position, wasStopped: stopped !== undefined, isUnswept, hasLeftovers };
   }
 
   /** To be called in the first transaction, and in each one after a failed one. */
@@ -47,7 +53,8 @@ export class Meta {
   }
 
   /** @param position the newest that was given out */
-  stop(position: number): number {
+  stop(position: number, hasLeftovers: boolean): number {
+    this.#db.prepare(hasLeftovers ? NOTE_LEFTOVERS : NO_LEFTOVERS).run();
     return this.#db.prepare(STOP).run(position).changes;
   }
 }

@@ -123,7 +123,7 @@ export type SingleOperation =
   | ArchiveOperation
   | { readonly do: 'purge'; readonly host: string; readonly owner: string }
   /** The last write of a proper stop. `position`: the newest that was given out. */
-  | { readonly do: 'stop'; readonly position: number };
+  | { readonly do: 'stop'; readonly position: number; readonly hasLeftovers: boolean };
 
 /** `all`: together or not at all. */
 export type WriteOperation =
@@ -195,6 +195,8 @@ export interface ArchiveStart {
   readonly wasStopped: boolean;
   /** Whether rows of removed owners are left. */
   readonly isUnswept: boolean;
+  /** Words of removed rows may be left in the index. */
+  readonly hasLeftovers: boolean;
 }
 
 /** `Start`: what a thread tells when it is ready. */

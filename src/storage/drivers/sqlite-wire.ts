@@ -27,7 +27,7 @@ const SHAPES: { readonly [K in Kind]: readonly FieldsOf<K>[] } = {
   forget: ['owner'],
   recover: ['since'],
   purge: ['host', 'owner'],
-  stop: ['position'],
+  stop: ['position', 'hasLeftovers'],
   index: [],
   'rewrite-index': ['from', 'isForced'],
   expire: ['now', 'before', 'maxBytes', 'from', 'isShrinking'],

@@ -121,7 +121,7 @@ class Writer {
       case 'purge':
         return this.#purge(operation.host, operation.owner);
       case 'stop':
-        return this.#meta.stop(operation.position);
+        return this.#meta.stop(operation.position, operation.hasLeftovers);
       default:
         return this.#archives.apply(operation, this.#numberOf(operation.in));
     }

@@ -117,7 +117,7 @@ export class SqliteStorage implements StorageDriver {
 
   private constructor(queue: WriteQueue, options: SqliteOptions & { readonly file: string }) {
     const { file, clock = systemClock, faults, log, warnFreeBytes = 0, maxLogBytes } = options;
-    const { key, position, newest, isUnswept } = queue.start;
+    const { key, position, newest, isUnswept, hasLeftovers } = queue.start;
     this.#queue = queue;
     this.#reader = openReader(file);
     this.#statements = new Statements(this.#reader);
@@ -136,7 +136,7 @@ export class SqliteStorage implements StorageDriver {
       now: () => clock.now(),
     };
     this.#housekeeping = new Housekeeping(queue, clock, faults);
-    if (isUnswept) this.sweep();
+    if (isUnswept) this.#housekeeping.sweep(hasLeftovers);
     if (log === undefined) return;
     checkTime(newest, clock, log);
     this.#watch = new DiskWatch({
@@ -229,7 +229,9 @@ export class SqliteStorage implements StorageDriver {
   #markStop(): void {
     const isWhole = this.#queue.start.wasStopped || this.#recovered.size > 0;
     if (!this.#hasWritten || !isWhole) return;
-    this.#queue.push({ do: 'stop', position: this.places.positions.last }).catch(() => {}); // Then it looks like a crash.
+    const { hasLeftovers } = this.#housekeeping;
+    const stop = { do: 'stop', position: this.places.positions.last, hasLeftovers } as const;
+    this.#queue.push(stop).catch(() => {}); // Then it looks like a crash.
   }
 
   /** For the archives. */

@@ -46,7 +46,7 @@ const OPERATIONS: readonly Operation[] = [
   { do: 'forget', ...owned },
   { do: 'recover', in: ARCHIVE, since: 3 },
   { do: 'purge', host: 'a.lit', owner: 'romeo' },
-  { do: 'stop', position: 4 },
+  { do: 'stop', position: 4, hasLeftovers: true },
   { do: 'index' },
   { do: 'rewrite-index', from: 0, isForced: true },
   { do: 'expire', in: ARCHIVE, now: 1, before: 2, maxBytes: 3, from: 4, isShrinking: true },

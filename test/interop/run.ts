@@ -9,7 +9,15 @@ import { runSideBySide, whyNotIsolated } from '../support/side-by-side.ts';
 const FILES_PER_CORE = 2;
 const LIMIT_MS = 600_000;
 /** The longest files. They start first, so that none runs alone at the end. */
-const LONGEST = ['matrix/ejabberd', 'matrix/prosody', 'restarts', 'federation', 'direct-tls', 'xml-oracles'];
+const LONGEST = [
+  'archive-crash',
+  'matrix/ejabberd',
+  'matrix/prosody',
+  'restarts',
+  'federation',
+  'direct-tls',
+  'xml-oracles',
+];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { width: { type: 'string' } } });
 const first = LONGEST.map((name) => `test/interop/${name}.test.ts`);

@@ -8,6 +8,7 @@ import asyncio
 import collections
 import json
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'support'))
@@ -19,6 +20,8 @@ from slixmpp_client import report  # noqa: E402
 
 RETRY_SECONDS = 0.2
 ASK_SECONDS = 0.1
+# After which it is started anew: now and then slixmpp does not come back when a connection breaks while it logs in.
+STUCK_SECONDS = 12
 PAGE = 50
 STANZA_ID = '{urn:xmpp:sid:0}stanza-id'
 RETRACT = '{urn:xmpp:message-retract:1}retract'
@@ -50,6 +53,7 @@ class Talker(slixmpp.ClientXMPP):
         self.pending = {}
         self.last = last
         self.is_up = False
+        self.down_since = time.monotonic()
         self.is_over = False
         self.stream_management = None
         self.register_plugin('xep_0313')
@@ -76,27 +80,30 @@ class Talker(slixmpp.ClientXMPP):
             await self.catch_up()
         self.send_presence()
         self.up(resumed=False)
-        for message in list(self.pending.values()):
-            report('resent', id=message['id'])
-            message.send()
+        for id in list(self.pending):
+            report('resent', id=id)
+            self.post(id)
 
     def on_resumed(self, _):
         self.up(resumed=True)
-        tracked = [stanza for _, stanza in self.stream_management.unacked_queue]
-        for message in list(self.pending.values()):
-            if message not in tracked:
-                message.send()
+        tracked = [stanza['id'] for _, stanza in self.stream_management.unacked_queue]
+        for id in list(self.pending):
+            if id not in tracked:
+                self.post(id)
 
     def up(self, resumed):
         self.is_up = True
         report('up', resumed=resumed)
 
     def say(self, to, id):
-        message = self.make_message(mto=slixmpp.JID(to), mbody=id, mtype='chat')
-        message['id'] = id
-        self.pending[id] = message
+        self.pending[id] = to
         if self.is_up:
-            message.send()
+            self.post(id)
+
+    def post(self, id):
+        message = self.make_message(mto=slixmpp.JID(self.pending[id]), mbody=id, mtype='chat')
+        message['id'] = id
+        message.send()
 
     def on_acked(self, stanza):
         if self.pending.pop(stanza['id'], None) is not None:
@@ -149,31 +156,55 @@ class Talker(slixmpp.ClientXMPP):
         self.loop.call_later(RETRY_SECONDS, self.begin)
 
     async def come_back(self, _):
+        if self.is_up:
+            self.down_since = time.monotonic()
         self.is_up = False
         report('down')
         if not self.is_over:
             self.loop.call_later(RETRY_SECONDS, self.begin)
 
     def begin(self):
-        self.connect(self.where)
+        if not self.is_over:
+            self.connect(self.where)
 
-    async def ask(self):
+    def ask(self):
         """slixmpp asks for an acknowledgement after each fifth stanza only."""
-        while True:
-            await asyncio.sleep(ASK_SECONDS)
-            if self.is_up and self.pending and self.stream_management:
-                self.stream_management.request_ack()
+        if self.is_up and self.is_connected() and self.pending and self.stream_management:
+            self.stream_management.request_ack()
+
+    @property
+    def is_stuck(self):
+        return not self.is_up and not self.is_over and time.monotonic() - self.down_since > STUCK_SECONDS
 
 
 class Driver:
     def __init__(self):
         self.talker = None
-        self.asking = None
+        self.options = None
+        self.watching = None
 
     async def login(self, jid, password, ca, host, port, resumes, archive, last=None):
-        self.talker = Talker(jid, password, ca, (host, port), resumes, archive, last)
+        self.options = (jid, password, ca, (host, port), resumes, archive)
+        self.talker = Talker(*self.options, last)
         self.talker.begin()
-        self.asking = asyncio.ensure_future(self.talker.ask())
+        self.watching = asyncio.ensure_future(self.watch())
+
+    async def watch(self):
+        while True:
+            await asyncio.sleep(ASK_SECONDS)
+            self.talker.ask()
+            if self.talker.is_stuck:
+                self.begin_anew()
+
+    def begin_anew(self):
+        old = self.talker
+        old.is_over = True
+        old.cancel_connection_attempt()
+        old.abort()
+        report('stuck')
+        self.talker = Talker(*self.options, old.last)
+        self.talker.pending = old.pending
+        self.talker.begin()
 
     async def say(self, to, id):
         self.talker.say(to, id)

@@ -27,7 +27,7 @@ function showCommand(admin: ArchiveAdmin): Command {
     args: { jid: jid('The account; default: all with an archive', { optional: true }) },
     positional: ['jid'],
     async run(args): Promise<CommandResult> {
-      const columns = ['jid', 'messages', 'bytes', 'oldest', 'newest', 'waiting', 'keeps'];
+      const columns = ['jid', 'messages', 'bytes', 'waiting', 'keeps', 'oldest', 'newest'];
       if (args.jid === undefined) return { rows: await listArchives(admin), columns };
       const { domain, user } = await existingUser(admin.users, args.jid);
       return { rows: [rowOf(args.jid, await admin.archive(domain).usage(user))], columns };
@@ -46,7 +46,7 @@ async function listArchives(admin: ArchiveAdmin): Promise<Record<string, unknown
 }
 
 function rowOf(owner: string, { rows, bytes, oldest, newest, waiting, keepMs }: ArchiveUsage) {
-  const time = ({ at }: { readonly at: number }) => new Date(at).toISOString();
+  const time = ({ at }: { readonly at: number }) => new Date(at).toISOString().replace(/\.\d+/, '');
   return {
     jid: owner,
     messages: rows,

@@ -16,13 +16,17 @@ const DELAY = 'urn:xmpp:delay';
 const pending = new Map();
 let xmpp;
 let isUp = false;
+/** What it has logged in with. */
+let account;
 
 function report(event, fields = {}) {
   process.stdout.write(`${JSON.stringify({ event, at: Date.now(), ...fields })}\n`);
 }
 
 const commands = {
-  login({ jid, password, host, port }) {
+  login(args) {
+    account = args;
+    const { jid, password, host, port } = args;
     const [username, domain, resource] = jid.split(/[@/]/);
     dns.lookup = (_name, { all }, done) =>
       all ? done(null, [{ address: host, family: 4 }]) : done(null, host, 4);
@@ -97,8 +101,15 @@ function took(stanza) {
   return report('got', { id, sender, stanza_id: own?.attrs.id, way: 'live', delayed, kind });
 }
 
+/** Its user logs in again after an exchange that two connections have mixed up: it does not by itself. */
 function failed(error) {
   report('failed', { why: error.code ?? `${error}` });
+  if (error.name !== 'SASLError') return;
+  const old = xmpp;
+  for (const event of ['stanza', 'online', 'disconnect']) old.removeAllListeners(event);
+  old.reconnect.stop();
+  old.stop().catch(() => {});
+  setTimeout(() => commands.login(account), RETRY_MS);
 }
 
 const lines = createInterface({ input: process.stdin });

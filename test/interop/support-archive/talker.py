@@ -49,6 +49,7 @@ class Talker(slixmpp.ClientXMPP):
         super().__init__(jid, password, sasl_mech='SCRAM-SHA-256')
         self.ca_certs = Path(ca)
         self.where = server
+        self.account = slixmpp.JID(jid).bare  # slixmpp forgets its bound address when a login is broken off.
         self.has_archive = archive
         self.pending = {}
         self.last = last
@@ -121,7 +122,7 @@ class Talker(slixmpp.ClientXMPP):
         report('got', id=xml.get('id'), sender=xml.get('from'), **fields)
 
     def id_by_account(self, xml):
-        ids = [it.get('id') for it in xml.findall(STANZA_ID) if it.get('by') == self.boundjid.bare]
+        ids = [it.get('id') for it in xml.findall(STANZA_ID) if it.get('by') == self.account]
         return ids[0] if ids else None
 
     def on_error(self, message):
